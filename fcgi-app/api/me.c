@@ -1,0 +1,99 @@
+/* me.c: /users/me: what people do with their own account. */
+#include "api/route.h"
+#include "db/users.h"
+#include "service/account.h"
+
+static const struct field user_fields[] = {
+	FIELD(struct user, id, .example = EXAMPLE_ID),
+	FIELD(struct user, email, .rule = &rule_email, .example = "ada@example.org"),
+	FIELD(struct user, email_verified, .help = "whether the address was shown to be theirs"),
+	FIELD(struct user, username, .nullable = true, .example = "ada"),
+	FIELD(struct user, name, .nullable = true, .example = "Ada Lovelace"),
+	FIELD(struct user, phone_number, .nullable = true, .example = "+442071234567"),
+	FIELD(struct user, status, .help = "active, disabled or pending", .example = "active"),
+	FIELD(struct user, created_at, .example = EXAMPLE_TIME),
+	FIELD(struct user, updated_at, .example = EXAMPLE_TIME),
+	FIELD(struct user, last_login_at, .nullable = true, .example = EXAMPLE_TIME),
+};
+const struct schema user_out = SCHEMA("UserResponse", struct user, user_fields);
+
+enum err
+me_show(struct ctx *c)
+{
+	return reply(c, &c->principal.user);
+}
+
+/* ---- PATCH /users/me --------------------------------------------------------------------------------------------- */
+
+static const struct field profile_fields[] = {
+	FIELD(struct profile_change, username, .max = 32, .rule = &rule_username, .example = "ada"),
+	FIELD(struct profile_change, name, .min = 1, .max = 200, .rule = &rule_name, .example = "Ada Lovelace"),
+	FIELD(struct profile_change, phone_number, .max = 16, .rule = &rule_phone_number, .example = "+442071234567"),
+};
+const struct schema profile_in = SCHEMA("ProfileRequest", struct profile_change, profile_fields);
+
+/* The token was good when the request began; that the account went away since is found by the row that is missing. */
+static enum err
+gone(enum err err)
+{
+	return err == ERR_NO_ROW ? ERR_TOKEN : err;
+}
+
+enum err
+me_change(struct ctx *c)
+{
+	struct user *user = &c->principal.user;
+	const enum err err = account_change_profile(c->app, user, c->in, &c->why);
+
+	return err == OK ? reply(c, user) : gone(err);
+}
+
+/* ---- POST /users/me/password ------------------------------------------------------------------------------------- */
+
+struct password_request {
+	struct str current_password, new_password;
+};
+
+static const struct field password_fields[] = {
+	FIELD(struct password_request, current_password, .required = true, .min = 1, .max = PASSWORD_POINTS_MAX,
+	      .rule = &rule_password, .example = "correct horse battery staple"),
+	FIELD(struct password_request, new_password, .required = true, .min = 1, .max = PASSWORD_POINTS_MAX,
+	      .rule = &rule_password, .example = "a better horse, a better battery"),
+};
+const struct schema password_in = SCHEMA("PasswordRequest", struct password_request, password_fields);
+
+enum err
+me_change_password(struct ctx *c)
+{
+	const struct password_request *in = c->in;
+	const struct user *user = &c->principal.user;
+	enum err err = account_confirm(c->app, user, in->current_password, &c->why);
+
+	if (err == OK)
+		err = account_set_password(c->app, user, in->new_password, "new_password", &c->principal.session, &c->why);
+	return err == OK ? reply_empty(c) : gone(err);
+}
+
+/* ---- POST /users/me/delete --------------------------------------------------------------------------------------- */
+
+struct delete_request {
+	struct str current_password;
+};
+
+static const struct field delete_fields[] = {
+	FIELD(struct delete_request, current_password, .required = true, .min = 1, .max = PASSWORD_POINTS_MAX,
+	      .rule = &rule_password, .example = "correct horse battery staple"),
+};
+const struct schema delete_in = SCHEMA("DeleteRequest", struct delete_request, delete_fields);
+
+enum err
+me_delete(struct ctx *c)
+{
+	const struct delete_request *in = c->in;
+	const struct user *user = &c->principal.user;
+	enum err err = account_confirm(c->app, user, in->current_password, &c->why);
+
+	if (err == OK)
+		err = users_delete(c->app->db, &user->id);
+	return err == OK ? reply_empty(c) : gone(err);
+}

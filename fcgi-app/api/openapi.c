@@ -1,0 +1,339 @@
+#include "api/openapi.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "api/dispatch.h"
+#include "http/json.h"
+
+/* What dispatch itself may answer, by what a route's row says. */
+static uint32_t
+errors_of(const struct route *route)
+{
+	uint32_t errors = route->errors | ERROR(ERR_INTERNAL) | ERROR(ERR_BAD_REQUEST) | ERROR(ERR_TOO_LARGE);
+
+	if (route->access == ACCESS_USER)
+		errors |= ERROR(ERR_UNAUTHORIZED) | ERROR(ERR_TOKEN) | ERROR(ERR_AMBIGUOUS);
+	if (route->in != NULL)
+		errors |= ERROR(ERR_JSON) | ERROR(ERR_MEDIA_TYPE) | ERROR(ERR_FIELDS);
+	if (!route->no_db)
+		errors |= ERROR(ERR_DB);
+	return errors;
+}
+
+/* ---- Schemas --------------------------------------------------------------------------------------------------- */
+
+static const char *
+json_type(enum kind kind)
+{
+	return kind == KIND_BOOL ? "boolean" : kind == KIND_U32 ? "integer" : "string";
+}
+
+static const char *
+json_format(const struct field *field)
+{
+	if (field->kind == KIND_TIMESTAMP)
+		return "date-time";
+	if (field->kind == KIND_UUID)
+		return "uuid";
+	return field->rule != NULL ? field->rule->format : NULL;
+}
+
+static struct node *
+describe_type(struct doc *doc, const struct field *field)
+{
+	if (!field->nullable && field->kind != KIND_MAYBE_STR)
+		return doc_text(doc, json_type(field->kind));
+	struct node *types = doc_array(doc);
+	doc_push(doc, types, doc_text(doc, json_type(field->kind)));
+	doc_push(doc, types, doc_text(doc, "null"));
+	return types;
+}
+
+static struct node *
+describe_example(struct doc *doc, const struct field *field)
+{
+	struct node *examples = doc_array(doc);
+	uint64_t number;
+
+	if (field->kind == KIND_U32 && parse_u64(str_of(field->example), &number))
+		doc_push(doc, examples, doc_int(doc, (long long)number));
+	else
+		doc_push(doc, examples, doc_text(doc, field->example));
+	return examples;
+}
+
+static struct node *
+describe_field(struct doc *doc, const struct field *field)
+{
+	struct node *node = doc_object(doc);
+	const char *format = json_format(field);
+
+	doc_set(doc, node, "type", describe_type(doc, field));
+	if (format != NULL)
+		doc_set(doc, node, "format", doc_text(doc, format));
+	if (field->rule != NULL && field->rule->pattern != NULL)
+		doc_set(doc, node, "pattern", doc_text(doc, field->rule->pattern));
+	if (field->min != 0)
+		doc_set(doc, node, "minLength", doc_int(doc, field->min));
+	if (field->max != 0)
+		doc_set(doc, node, "maxLength", doc_int(doc, field->max));
+	if (field->help != NULL)
+		doc_set(doc, node, "description", doc_text(doc, field->help));
+	if (field->example != NULL)
+		doc_set(doc, node, "examples", describe_example(doc, field));
+	return node;
+}
+
+/* Adds the struct to components, once. A reply always has all its members. */
+static void
+describe_schema(struct doc *doc, struct node *components, const struct schema *schema, bool reply)
+{
+	if (schema == NULL || doc_get(components, schema->name) != NULL)
+		return;
+	struct node *node = doc_object(doc), *properties = doc_object(doc), *required = doc_array(doc);
+
+	for (size_t i = 0; i < schema->n; i++) {
+		const struct field *field = &schema->fields[i];
+		doc_set(doc, properties, field->name, describe_field(doc, field));
+		if (reply || field->required)
+			doc_push(doc, required, doc_text(doc, field->name));
+	}
+	doc_set(doc, node, "type", doc_text(doc, "object"));
+	doc_set(doc, node, "properties", properties);
+	doc_set(doc, node, "required", required);
+	doc_set(doc, components, schema->name, node);
+}
+
+/* RFC 9457; the members that dispatch.c writes. */
+static struct node *
+describe_problem(struct doc *doc)
+{
+	static const char *const texts[] = { "type", "title", "detail", "code", "request_id" };
+	static const char *const members[] = { "field", "code", "detail" };
+	struct node *problem = doc_object(doc), *properties = doc_object(doc), *required = doc_array(doc);
+	struct node *errors = doc_object(doc), *item = doc_object(doc), *item_properties = doc_object(doc);
+
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct node *text = doc_object(doc);
+		doc_set(doc, text, "type", doc_text(doc, "string"));
+		doc_set(doc, properties, texts[i], text);
+		doc_push(doc, required, doc_text(doc, texts[i]));
+	}
+	struct node *status = doc_object(doc);
+	doc_set(doc, status, "type", doc_text(doc, "integer"));
+	doc_set(doc, properties, "status", status);
+	doc_push(doc, required, doc_text(doc, "status"));
+	for (size_t i = 0; i < COUNT(members); i++) {
+		struct node *text = doc_object(doc);
+		doc_set(doc, text, "type", doc_text(doc, "string"));
+		doc_set(doc, item_properties, members[i], text);
+	}
+	doc_set(doc, item, "type", doc_text(doc, "object"));
+	doc_set(doc, item, "properties", item_properties);
+	doc_set(doc, errors, "type", doc_text(doc, "array"));
+	doc_set(doc, errors, "items", item);
+	doc_set(doc, properties, "errors", errors);
+	doc_set(doc, problem, "type", doc_text(doc, "object"));
+	doc_set(doc, problem, "required", required);
+	doc_set(doc, problem, "properties", properties);
+	return problem;
+}
+
+static struct node *
+reference(struct doc *doc, struct arena *arena, const char *name)
+{
+	struct node *node = doc_object(doc);
+
+	doc_set(doc, node, "$ref", doc_str(doc, str_printf(arena, "#/components/schemas/%s", name)));
+	return node;
+}
+
+/* ---- Operations ------------------------------------------------------------------------------------------------ */
+
+/* {"application/json": {"schema": ...}}, added to a content object. */
+static void
+add_content(struct doc *doc, struct arena *arena, struct node *content, const char *type, const char *schema)
+{
+	struct node *media = doc_object(doc);
+
+	if (schema != NULL)
+		doc_set(doc, media, "schema", reference(doc, arena, schema));
+	doc_set(doc, content, type, media);
+}
+
+static struct node *
+describe_body(struct doc *doc, struct arena *arena, const struct route *route)
+{
+	struct node *body = doc_object(doc), *content = doc_object(doc);
+
+	add_content(doc, arena, content, "application/json", route->in->name);
+	if (route->form != NULL)
+		add_content(doc, arena, content, "application/x-www-form-urlencoded", route->form->name);
+	doc_set(doc, body, "required", doc_bool(doc, true));
+	doc_set(doc, body, "content", content);
+	return body;
+}
+
+static struct node *
+describe_success(struct doc *doc, struct arena *arena, const struct route *route)
+{
+	struct node *response = doc_object(doc);
+
+	doc_set(doc, response, "description", doc_text(doc, route->status == 204 ? "Done" : route->summary));
+	if (route->out == NULL && route->out_type == NULL)
+		return response;
+	struct node *content = doc_object(doc);
+	if (route->out != NULL)
+		add_content(doc, arena, content, "application/json", route->out->name);
+	else
+		add_content(doc, arena, content, route->out_type, NULL);
+	doc_set(doc, response, "content", content);
+	return response;
+}
+
+/* One response a status: its description names every code that may stand in the problem document. */
+static void
+describe_errors(struct doc *doc, struct arena *arena, const struct route *route, struct node *responses)
+{
+	const uint32_t errors = errors_of(route);
+
+	for (unsigned first = 0; first < ERR__COUNT; first++) {
+		const struct str status = str_printf(arena, "%d", problems[first].status);
+		if ((errors & ERROR(first)) == 0 || status.p == NULL || doc_get(responses, status.p) != NULL)
+			continue;
+		struct str codes = { 0 };
+		for (unsigned e = first; e < ERR__COUNT; e++)
+			if ((errors & ERROR(e)) != 0 && problems[e].status == problems[first].status)
+				codes = codes.p == NULL ? str_of(problems[e].slug)
+				                        : str_printf(arena, "%.*s, %s", (int)codes.n, codes.p, problems[e].slug);
+		struct node *response = doc_object(doc), *content = doc_object(doc);
+		add_content(doc, arena, content, "application/problem+json", "Problem");
+		doc_set(doc, response, "description", doc_str(doc, codes));
+		doc_set(doc, response, "content", content);
+		doc_set(doc, responses, status.p, response);
+	}
+}
+
+static struct node *
+describe_security(struct doc *doc)
+{
+	static const char *const schemes[] = { "password", "bearer" };
+	struct node *any = doc_array(doc);
+
+	for (size_t i = 0; i < COUNT(schemes); i++) {
+		struct node *one = doc_object(doc);
+		doc_set(doc, one, schemes[i], doc_array(doc));
+		doc_push(doc, any, one);
+	}
+	return any;
+}
+
+/* "post /auth/login" as an identifier: post_auth_login */
+static struct str
+operation_id(struct arena *arena, const char *method, const char *path)
+{
+	const struct str id = str_printf(arena, "%s%s", method, path);
+	char *copy = arena_alloc(arena, id.n + 1);
+
+	if (copy == NULL || id.p == NULL)
+		return (struct str){ 0 };
+	for (size_t i = 0; i < id.n; i++)
+		copy[i] = isalnum((unsigned char)id.p[i]) ? id.p[i] : '_';
+	return (struct str){ copy, id.n };
+}
+
+static struct node *
+describe_operation(struct doc *doc, struct arena *arena, const struct route *route, const char *method)
+{
+	struct node *operation = doc_object(doc), *responses = doc_object(doc), *tags = doc_array(doc);
+	struct str path = str_of(route->path + 1);
+	const struct str tag = str_cut(&path, '/');
+
+	doc_push(doc, tags, str_eq(tag, STR("auth")) || str_eq(tag, STR("users")) ? doc_str(doc, tag) : doc_text(doc, "meta"));
+	doc_set(doc, operation, "tags", tags);
+	doc_set(doc, operation, "operationId", doc_str(doc, operation_id(arena, method, route->path)));
+	doc_set(doc, operation, "summary", doc_text(doc, route->summary));
+	if (route->access == ACCESS_USER)
+		doc_set(doc, operation, "security", describe_security(doc));
+	if (route->in != NULL)
+		doc_set(doc, operation, "requestBody", describe_body(doc, arena, route));
+	const struct str status = str_printf(arena, "%d", route->status);
+	doc_set(doc, responses, status.p != NULL ? status.p : "default", describe_success(doc, arena, route));
+	if (route->conditional) {
+		struct node *unchanged = doc_object(doc);
+		doc_set(doc, unchanged, "description", doc_text(doc, "What If-None-Match names is still current"));
+		doc_set(doc, responses, "304", unchanged);
+	}
+	describe_errors(doc, arena, route, responses);
+	doc_set(doc, operation, "responses", responses);
+	return operation;
+}
+
+static struct node *
+describe_paths(struct doc *doc, struct arena *arena)
+{
+	struct node *paths = doc_object(doc);
+
+	for (size_t i = 0; i < routes_n; i++) {
+		char method[8] = "";
+		const char *name = method_name(routes[i].method);
+		for (size_t m = 0; name[m] != '\0' && m < sizeof(method) - 1; m++)
+			method[m] = (char)tolower((unsigned char)name[m]);
+		if (doc_get(paths, routes[i].path) == NULL)
+			doc_set(doc, paths, routes[i].path, doc_object(doc));
+		doc_set(doc, doc_get(paths, routes[i].path), method, describe_operation(doc, arena, &routes[i], method));
+	}
+	return paths;
+}
+
+/* ---- The document ---------------------------------------------------------------------------------------------- */
+
+static struct node *
+describe_schemes(struct doc *doc, struct str login_path)
+{
+	struct node *schemes = doc_object(doc), *oauth2 = doc_object(doc), *flows = doc_object(doc), *flow = doc_object(doc);
+	struct node *bearer = doc_object(doc);
+
+	doc_set(doc, flow, "tokenUrl", doc_str(doc, login_path));
+	doc_set(doc, flow, "scopes", doc_object(doc));
+	doc_set(doc, flows, "password", flow);
+	doc_set(doc, oauth2, "type", doc_text(doc, "oauth2"));
+	doc_set(doc, oauth2, "flows", flows);
+	doc_set(doc, schemes, "password", oauth2);
+	doc_set(doc, bearer, "type", doc_text(doc, "http"));
+	doc_set(doc, bearer, "scheme", doc_text(doc, "bearer"));
+	doc_set(doc, bearer, "bearerFormat", doc_text(doc, "JWT"));
+	doc_set(doc, schemes, "bearer", bearer);
+	return schemes;
+}
+
+enum err
+openapi_render(const struct ctx *c, struct str *out)
+{
+	struct doc storage = { false }, *doc = &storage;
+	struct node *root = doc_object(doc), *info = doc_object(doc), *servers = doc_array(doc), *server = doc_object(doc);
+	struct node *components = doc_object(doc), *schemas = doc_object(doc);
+	/* Relative to this host, so that the page works under every name the server has. */
+	const struct str mount = c->request->script;
+
+	doc_set(doc, info, "title", doc_text(doc, c->app->config.service_name));
+	doc_set(doc, info, "version", doc_text(doc, LATCH_VERSION));
+	doc_set(doc, server, "url", doc_str(doc, mount.n > 0 ? mount : STR("/")));
+	doc_push(doc, servers, server);
+	doc_set(doc, root, "openapi", doc_text(doc, "3.1.0"));
+	doc_set(doc, root, "info", info);
+	doc_set(doc, root, "servers", servers);
+	doc_set(doc, root, "paths", describe_paths(doc, c->arena));
+	for (size_t i = 0; i < routes_n; i++) {
+		describe_schema(doc, schemas, routes[i].in, false);
+		describe_schema(doc, schemas, routes[i].form, false);
+		describe_schema(doc, schemas, routes[i].out, true);
+	}
+	doc_set(doc, schemas, "Problem", describe_problem(doc));
+	doc_set(doc, components, "schemas", schemas);
+	doc_set(doc, components, "securitySchemes",
+	        describe_schemes(doc, str_printf(c->arena, "%.*s/auth/login", (int)mount.n, mount.p != NULL ? mount.p : "")));
+	doc_set(doc, root, "components", components);
+	return doc_render(doc, root, c->arena, out);
+}

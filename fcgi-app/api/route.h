@@ -1,0 +1,81 @@
+/*
+ * route.h: the route table, and what a handler is given.
+ *
+ * The table (routes.c) is the program: routing, authorization, validation, Allow and the OpenAPI document come from its
+ * rows. A new route is a row, a handler of a few lines, its field tables, its statements and its test.
+ */
+#ifndef LATCH_API_ROUTE_H
+#define LATCH_API_ROUTE_H
+
+#include "http/fcgi.h"
+#include "http/schema.h"
+#include "service/app.h"
+#include "service/login.h"
+
+/* 0 is invalid on purpose: a worker with a row that says nothing refuses to start. */
+enum access { ACCESS_UNSET, ACCESS_PUBLIC, ACCESS_USER };
+
+struct route;
+
+/* One request, from dispatch to the log line. Everything it points to lives until the request ends. */
+struct ctx {
+	struct app *app;
+	struct arena *arena;
+	const struct request *request;
+	struct response *response;
+	const struct route *route;
+	const void *in;             /* the decoded body: route->in's struct; NULL where the route takes none */
+	struct principal principal; /* with ACCESS_USER */
+	struct reason why;
+	char request_id[33];
+};
+
+typedef enum err handler_fn(struct ctx *c);
+
+struct route {
+	enum method method;
+	const char *path;
+	enum access access;
+	bool no_db;                /* answers without the database */
+	uint16_t status;           /* of success */
+	const struct schema *in;   /* JSON body, or NULL */
+	const struct schema *form; /* the same struct as a form, or NULL */
+	const struct schema *out;  /* JSON reply, or NULL */
+	const char *out_type;      /* media type where it is not out as application/json */
+	bool conditional;          /* answers If-None-Match, so also 304 */
+	uint32_t errors;           /* ERRORS(...) that the handler returns; what dispatch returns is known */
+	const char *summary;
+	handler_fn *handle;
+};
+
+#define ERROR(err) (UINT32_C(1) << (err))
+_Static_assert(ERR__COUNT <= 32, "a route's errors are the bits of a uint32_t");
+
+extern const struct route routes[];
+extern const size_t routes_n;
+
+/* The complaint about the first row that must not be served; NULL when all may. */
+const char *routes_check(void);
+
+/* ---- For handlers ------------------------------------------------------------------------------------------------ */
+
+/* Replies with the struct that route->out describes, and route->status. */
+enum err reply(struct ctx *c, const void *out) MUST_USE;
+/* Replies with a document that is there already. */
+enum err reply_text(struct ctx *c, const char *content_type, struct str body) MUST_USE;
+/* Replies with route->status and no body. */
+enum err reply_empty(struct ctx *c) MUST_USE;
+
+/* Says to the client why, and returns err. */
+enum err fail(struct ctx *c, enum err err, const char *detail) MUST_USE;
+
+/* ---- The handlers -------------------------------------------------------------------------------------------------- */
+
+extern const struct schema register_in, login_in, login_form, token_out, user_out, profile_in, password_in, delete_in,
+    status_out;
+
+handler_fn auth_register, auth_login, auth_logout;
+handler_fn me_show, me_change, me_change_password, me_delete;
+handler_fn meta_jwks, meta_alive, meta_ready, meta_openapi;
+
+#endif

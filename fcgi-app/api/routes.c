@@ -1,0 +1,135 @@
+#include "api/route.h"
+
+const struct route routes[] = {
+	{
+		.method = METHOD_POST,
+		.path = "/auth/register",
+		.access = ACCESS_PUBLIC,
+		.status = 201,
+		.in = &register_in,
+		.out = &user_out,
+		.errors = ERROR(ERR_CONFLICT) | ERROR(ERR_BUSY),
+		.summary = "Make an account",
+		.handle = auth_register,
+	},
+	{
+		.method = METHOD_POST,
+		.path = "/auth/login",
+		.access = ACCESS_PUBLIC,
+		.status = 200,
+		.in = &login_in,
+		.form = &login_form,
+		.out = &token_out,
+		.errors = ERROR(ERR_CREDENTIALS) | ERROR(ERR_DISABLED) | ERROR(ERR_BUSY),
+		.summary = "Sign in with a password",
+		.handle = auth_login,
+	},
+	{
+		.method = METHOD_POST,
+		.path = "/auth/logout",
+		.access = ACCESS_USER,
+		.status = 204,
+		.summary = "End this session",
+		.handle = auth_logout,
+	},
+	{
+		.method = METHOD_GET,
+		.path = "/users/me",
+		.access = ACCESS_USER,
+		.status = 200,
+		.out = &user_out,
+		.summary = "Who am I",
+		.handle = me_show,
+	},
+	{
+		.method = METHOD_PATCH,
+		.path = "/users/me",
+		.access = ACCESS_USER,
+		.status = 200,
+		.in = &profile_in,
+		.out = &user_out,
+		.errors = ERROR(ERR_CONFLICT),
+		.summary = "Change my profile; null clears a field",
+		.handle = me_change,
+	},
+	{
+		.method = METHOD_POST,
+		.path = "/users/me/password",
+		.access = ACCESS_USER,
+		.status = 204,
+		.in = &password_in,
+		.errors = ERROR(ERR_BUSY),
+		.summary = "Change my password; my other sessions end",
+		.handle = me_change_password,
+	},
+	{
+		.method = METHOD_POST,
+		.path = "/users/me/delete",
+		.access = ACCESS_USER,
+		.status = 204,
+		.in = &delete_in,
+		.errors = ERROR(ERR_BUSY),
+		.summary = "Remove my account and all that is mine",
+		.handle = me_delete,
+	},
+	{
+		.method = METHOD_GET,
+		.path = "/.well-known/jwks.json",
+		.access = ACCESS_PUBLIC,
+		.no_db = true,
+		.status = 200,
+		.out_type = "application/jwk-set+json",
+		.conditional = true,
+		.errors = ERROR(ERR_DB),
+		.summary = "The public keys that verify access tokens (RFC 7517)",
+		.handle = meta_jwks,
+	},
+	{
+		.method = METHOD_GET,
+		.path = "/healthz",
+		.access = ACCESS_PUBLIC,
+		.no_db = true,
+		.status = 200,
+		.out = &status_out,
+		.summary = "Whether a worker is alive",
+		.handle = meta_alive,
+	},
+	{
+		.method = METHOD_GET,
+		.path = "/readyz",
+		.access = ACCESS_PUBLIC,
+		.status = 200,
+		.out = &status_out,
+		.errors = ERROR(ERR_DB),
+		.summary = "Whether requests can be served: database, schema and keys",
+		.handle = meta_ready,
+	},
+	{
+		.method = METHOD_GET,
+		.path = "/openapi.json",
+		.access = ACCESS_PUBLIC,
+		.no_db = true,
+		.status = 200,
+		.out_type = "application/json",
+		.errors = ERROR(ERR_NOT_FOUND),
+		.summary = "This description (OpenAPI 3.1)",
+		.handle = meta_openapi,
+	},
+};
+
+const size_t routes_n = COUNT(routes);
+
+const char *
+routes_check(void)
+{
+	for (size_t i = 0; i < routes_n; i++) {
+		const struct route *r = &routes[i];
+		if (r->access == ACCESS_UNSET || r->method == METHOD_OTHER || r->status == 0 || r->handle == NULL)
+			return r->path;
+		if (r->access == ACCESS_USER && r->no_db)
+			return r->path;
+		if (r->form != NULL && (r->in == NULL || r->form->size != r->in->size))
+			return r->path;
+	}
+	return NULL;
+}

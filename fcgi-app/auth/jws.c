@@ -1,0 +1,269 @@
+#include "auth/jws.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/base64url.h"
+#include "core/random.h"
+
+enum { COORDINATE = 32, ES256_SIGNATURE = 2 * COORDINATE, ES256_DER_MAX = 80, RSA_BITS = 3072, RSA_MODULUS_MAX = 512 };
+enum { SECRET = 32, HS256_SIGNATURE = 32 };
+
+struct jws_key {
+	enum token_alg alg;
+	EVP_PKEY *pkey; /* ES256, RS256 */
+	unsigned char secret[SECRET]; /* HS256 */
+};
+
+static const char *const names[] = { [TOKEN_ES256] = "ES256", [TOKEN_RS256] = "RS256", [TOKEN_HS256] = "HS256" };
+
+const char *
+jws_alg_name(enum token_alg alg)
+{
+	return names[alg];
+}
+
+bool
+jws_alg_parse(const char *name, enum token_alg *out)
+{
+	for (size_t i = 0; i < COUNT(names); i++) {
+		if (strcmp(names[i], name) != 0)
+			continue;
+		*out = (enum token_alg)i;
+		return true;
+	}
+	return false;
+}
+
+/* Whether the key is what its algorithm needs: RS256 with an EC key, a short modulus or another curve is refused. */
+static bool
+key_fits(enum token_alg alg, const EVP_PKEY *pkey)
+{
+	char curve[32] = "";
+
+	if (pkey == NULL)
+		return false;
+	if (alg == TOKEN_RS256)
+		return EVP_PKEY_is_a(pkey, "RSA") && EVP_PKEY_get_bits(pkey) >= 2048
+		       && EVP_PKEY_get_bits(pkey) <= 8 * RSA_MODULUS_MAX;
+	return EVP_PKEY_is_a(pkey, "EC")
+	       && EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME, curve, sizeof(curve), NULL) == 1
+	       && strcmp(curve, "prime256v1") == 0;
+}
+
+/* Takes pkey over. */
+static struct jws_key *
+key_of(enum token_alg alg, EVP_PKEY *pkey)
+{
+	struct jws_key *key = key_fits(alg, pkey) ? calloc(1, sizeof(*key)) : NULL;
+
+	if (key == NULL) {
+		EVP_PKEY_free(pkey);
+		return NULL;
+	}
+	key->alg = alg;
+	key->pkey = pkey;
+	return key;
+}
+
+static struct jws_key *
+key_of_secret(const unsigned char secret[SECRET])
+{
+	struct jws_key *key = calloc(1, sizeof(*key));
+
+	if (key == NULL)
+		return NULL;
+	key->alg = TOKEN_HS256;
+	memcpy(key->secret, secret, SECRET);
+	return key;
+}
+
+struct jws_key *
+jws_key_generate(enum token_alg alg)
+{
+	if (alg == TOKEN_HS256) {
+		unsigned char secret[SECRET];
+		random_bytes(secret, sizeof(secret));
+		struct jws_key *key = key_of_secret(secret);
+		explicit_bzero(secret, sizeof(secret));
+		return key;
+	}
+	return key_of(alg, alg == TOKEN_RS256 ? EVP_RSA_gen(RSA_BITS) : EVP_EC_gen("P-256"));
+}
+
+enum err
+jws_key_export(const struct jws_key *key, struct bytes *out)
+{
+	if (key->alg == TOKEN_HS256) {
+		memcpy(out->p, key->secret, SECRET);
+		out->n = SECRET;
+		return OK;
+	}
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key->pkey);
+	unsigned char *p = out->p;
+	const int n = info != NULL ? i2d_PKCS8_PRIV_KEY_INFO(info, NULL) : -1;
+	const bool ok = n > 0 && (size_t)n <= sizeof(out->p) && i2d_PKCS8_PRIV_KEY_INFO(info, &p) == n;
+	PKCS8_PRIV_KEY_INFO_free(info);
+	out->n = ok ? (size_t)n : 0;
+	return ok ? OK : ERR_INTERNAL;
+}
+
+struct jws_key *
+jws_key_import(enum token_alg alg, const struct bytes *bytes)
+{
+	if (alg == TOKEN_HS256)
+		return bytes->n == SECRET ? key_of_secret(bytes->p) : NULL;
+
+	const unsigned char *p = bytes->p;
+	PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)bytes->n);
+	EVP_PKEY *pkey = info != NULL ? EVP_PKCS82PKEY(info) : NULL;
+	PKCS8_PRIV_KEY_INFO_free(info);
+	return key_of(alg, pkey);
+}
+
+void
+jws_key_free(struct jws_key *key)
+{
+	if (key == NULL)
+		return;
+	EVP_PKEY_free(key->pkey);
+	explicit_bzero(key, sizeof(*key));
+	free(key);
+}
+
+static bool
+hmac(const struct jws_key *key, struct str input, unsigned char out[HS256_SIGNATURE])
+{
+	unsigned n = 0;
+
+	return HMAC(EVP_sha256(), key->secret, SECRET, (const unsigned char *)input.p, input.n, out, &n) != NULL
+	       && n == HS256_SIGNATURE;
+}
+
+/* OpenSSL speaks DER (RFC 3279, 2.2.3), JWS the two numbers side by side. */
+static bool
+der_to_raw(const unsigned char *der, size_t n, unsigned char raw[ES256_SIGNATURE])
+{
+	const BIGNUM *r, *s;
+	ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &der, (long)n);
+
+	if (pair == NULL)
+		return false;
+	ECDSA_SIG_get0(pair, &r, &s);
+	const bool ok = BN_bn2binpad(r, raw, COORDINATE) == COORDINATE
+	                && BN_bn2binpad(s, raw + COORDINATE, COORDINATE) == COORDINATE;
+	ECDSA_SIG_free(pair);
+	return ok;
+}
+
+static size_t
+raw_to_der(const unsigned char raw[ES256_SIGNATURE], unsigned char der[ES256_DER_MAX])
+{
+	ECDSA_SIG *pair = ECDSA_SIG_new();
+	BIGNUM *r = BN_bin2bn(raw, COORDINATE, NULL), *s = BN_bin2bn(raw + COORDINATE, COORDINATE, NULL);
+	int n = 0;
+
+	if (pair != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(pair, r, s) == 1) {
+		r = s = NULL; /* the pair's now */
+		n = i2d_ECDSA_SIG(pair, NULL) <= ES256_DER_MAX ? i2d_ECDSA_SIG(pair, &der) : 0;
+	}
+	BN_free(r);
+	BN_free(s);
+	ECDSA_SIG_free(pair);
+	return n > 0 ? (size_t)n : 0;
+}
+
+enum err
+jws_sign(const struct jws_key *key, struct str input, unsigned char signature[JWS_SIGNATURE_MAX], size_t *n_out)
+{
+	unsigned char der[JWS_SIGNATURE_MAX];
+	size_t n = sizeof(der);
+
+	if (key->alg == TOKEN_HS256) {
+		*n_out = HS256_SIGNATURE;
+		return hmac(key, input, signature) ? OK : ERR_INTERNAL;
+	}
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok = ctx != NULL && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key->pkey) == 1
+	          && EVP_DigestSign(ctx, der, &n, (const unsigned char *)input.p, input.n) == 1;
+	EVP_MD_CTX_free(ctx);
+	if (ok && key->alg == TOKEN_ES256) {
+		ok = der_to_raw(der, n, signature);
+		n = ES256_SIGNATURE;
+	} else if (ok) {
+		memcpy(signature, der, n);
+	}
+	*n_out = ok ? n : 0;
+	return ok ? OK : ERR_INTERNAL;
+}
+
+bool
+jws_verify(const struct jws_key *key, struct str input, const unsigned char *signature, size_t n)
+{
+	unsigned char expected[HS256_SIGNATURE], der[ES256_DER_MAX];
+
+	if (key->alg == TOKEN_HS256)
+		return n == HS256_SIGNATURE && hmac(key, input, expected) && CRYPTO_memcmp(expected, signature, n) == 0;
+	if (key->alg == TOKEN_ES256) {
+		if (n != ES256_SIGNATURE || (n = raw_to_der(signature, der)) == 0)
+			return false;
+		signature = der;
+	}
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	const bool ok = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key->pkey) == 1
+	                && EVP_DigestVerify(ctx, signature, n, (const unsigned char *)input.p, input.n) == 1;
+	EVP_MD_CTX_free(ctx);
+	return ok;
+}
+
+static enum err
+ec_jwk(const struct jws_key *key, char out[JWK_TEXT_MAX])
+{
+	unsigned char point[1 + 2 * COORDINATE]; /* 04 || x || y (SEC 1, 2.3.3) */
+	char x[BASE64URL_SIZE(COORDINATE)], y[BASE64URL_SIZE(COORDINATE)];
+	size_t n;
+
+	if (EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &n) != 1
+	    || n != sizeof(point) || point[0] != 4)
+		return ERR_INTERNAL;
+	(void)base64url_encode(point + 1, COORDINATE, x);
+	(void)base64url_encode(point + 1 + COORDINATE, COORDINATE, y);
+	(void)snprintf(out, JWK_TEXT_MAX, "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\"", x, y);
+	return OK;
+}
+
+static enum err
+rsa_jwk(const struct jws_key *key, char out[JWK_TEXT_MAX])
+{
+	unsigned char bytes[RSA_MODULUS_MAX];
+	char n_text[BASE64URL_SIZE(RSA_MODULUS_MAX)], e_text[16];
+	BIGNUM *n = NULL, *e = NULL;
+	const bool ok = EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_N, &n) == 1
+	                && EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1
+	                && BN_num_bytes(n) <= RSA_MODULUS_MAX && BN_num_bytes(e) <= 8;
+
+	if (ok) {
+		(void)base64url_encode(bytes, (size_t)BN_bn2bin(n, bytes), n_text);
+		(void)base64url_encode(bytes, (size_t)BN_bn2bin(e, bytes), e_text);
+		(void)snprintf(out, JWK_TEXT_MAX, "\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"%s\"", n_text, e_text);
+	}
+	BN_free(n);
+	BN_free(e);
+	return ok ? OK : ERR_INTERNAL;
+}
+
+enum err
+jws_key_jwk(const struct jws_key *key, char out[JWK_TEXT_MAX])
+{
+	out[0] = '\0';
+	if (key->alg == TOKEN_HS256)
+		return OK;
+	return key->alg == TOKEN_ES256 ? ec_jwk(key, out) : rsa_jwk(key, out);
+}

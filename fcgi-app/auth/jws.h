@@ -1,0 +1,39 @@
+/*
+ * jws.h: one signing key, and the signatures it makes and checks (RFC 7515; RFC 7518, 3).
+ *
+ * A key knows its algorithm and never does another. OpenSSL holds it parsed: nothing here reads PEM.
+ */
+#ifndef LATCH_AUTH_JWS_H
+#define LATCH_AUTH_JWS_H
+
+#include "core/config.h"
+#include "core/err.h"
+#include "core/str.h"
+
+struct jws_key;
+
+enum { JWS_SIGNATURE_MAX = 512, JWK_TEXT_MAX = 1024 };
+
+/* "ES256" and so on; and back: false for anything else. */
+const char *jws_alg_name(enum token_alg alg);
+bool jws_alg_parse(const char *name, enum token_alg *out) MUST_USE;
+
+/* A new key: P-256, RSA 3072 with exponent 65537, or 32 random bytes. NULL when OpenSSL fails. jws_key_free it. */
+struct jws_key *jws_key_generate(enum token_alg alg) MUST_USE;
+/* The private key as PKCS #8 DER (RFC 5958), or the HMAC secret. Wipe *out. */
+enum err jws_key_export(const struct jws_key *key, struct bytes *out) MUST_USE;
+/* Back from that. NULL when the bytes are no key of this algorithm. */
+struct jws_key *jws_key_import(enum token_alg alg, const struct bytes *bytes) MUST_USE;
+void jws_key_free(struct jws_key *key);
+
+/* Signs; the raw signature (ES256: r || s, 64 bytes, RFC 7518, 3.4) into signature, its length into *n_out. */
+enum err jws_sign(const struct jws_key *key, struct str input, unsigned char signature[JWS_SIGNATURE_MAX],
+                  size_t *n_out) MUST_USE;
+/* Whether the signature is this key's over input. */
+bool jws_verify(const struct jws_key *key, struct str input, const unsigned char *signature, size_t n) MUST_USE;
+
+/* The public key's members of its JWK (RFC 7517, RFC 7518, 6), from "kty" on, without braces; "" for HS256, whose key
+ * is nobody else's. All values are base64url. */
+enum err jws_key_jwk(const struct jws_key *key, char out[JWK_TEXT_MAX]) MUST_USE;
+
+#endif

@@ -1,0 +1,115 @@
+#include "auth/keyring.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/base64url.h"
+
+enum { ETAG_BYTES = 16 };
+
+enum err
+key_init(struct key *key, struct str kid, enum token_alg alg, struct timestamp sign_from, struct jws_key *jws)
+{
+	char json[128];
+
+	*key = (struct key){ .alg = alg, .sign_from = sign_from, .jws = jws };
+	if (jws == NULL || !str_copy(key->kid, sizeof(key->kid), kid)) {
+		jws_key_free(jws);
+		return ERR_INTERNAL;
+	}
+	const int n = snprintf(json, sizeof(json), "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"JWT\"}", jws_alg_name(alg),
+	                       key->kid);
+	_Static_assert(BASE64URL_SIZE(sizeof(json)) <= KEY_HEADER_SIZE + 16, "the header fits");
+	key->header_n = base64url_encode(json, (size_t)n, key->header);
+	return OK;
+}
+
+const struct key *
+keyring_find(const struct keyring *ring, struct str kid)
+{
+	for (size_t i = 0; i < ring->n; i++)
+		if (str_eq(kid, str_of(ring->keys[i].kid)))
+			return &ring->keys[i];
+	return NULL;
+}
+
+const struct key *
+keyring_by_header(const struct keyring *ring, struct str header)
+{
+	for (size_t i = 0; i < ring->n; i++)
+		if (str_eq(header, (struct str){ ring->keys[i].header, ring->keys[i].header_n }))
+			return &ring->keys[i];
+	return NULL;
+}
+
+const struct key *
+keyring_signer(const struct keyring *ring, struct timestamp now)
+{
+	for (size_t i = ring->n; i > 0; i--)
+		if (ring->keys[i - 1].sign_from.ms <= now.ms)
+			return &ring->keys[i - 1];
+	return NULL;
+}
+
+/* Every value below is base64url or a name of ours, so nothing needs escaping. */
+static enum err
+write_jwks(struct keyring *ring)
+{
+	char jwk[JWK_TEXT_MAX];
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	size_t used = (size_t)snprintf(ring->jwks, sizeof(ring->jwks), "{\"keys\":[");
+	const char *comma = "";
+
+	for (size_t i = 0; i < ring->n; i++) {
+		const struct key *key = &ring->keys[i];
+		if (jws_key_jwk(key->jws, jwk) != OK)
+			return ERR_INTERNAL;
+		if (jwk[0] == '\0')
+			continue;
+		used += (size_t)snprintf(ring->jwks + used, sizeof(ring->jwks) - used,
+		                         "%s{%s,\"kid\":\"%s\",\"alg\":\"%s\",\"use\":\"sig\"}", comma, jwk, key->kid,
+		                         jws_alg_name(key->alg));
+		if (used >= sizeof(ring->jwks) - 3)
+			return ERR_INTERNAL;
+		comma = ",";
+	}
+	used += (size_t)snprintf(ring->jwks + used, sizeof(ring->jwks) - used, "]}");
+	ring->jwks_n = used;
+
+	char tag[BASE64URL_SIZE(ETAG_BYTES)];
+	(void)SHA256((const unsigned char *)ring->jwks, used, digest);
+	(void)base64url_encode(digest, ETAG_BYTES, tag);
+	(void)snprintf(ring->etag, sizeof(ring->etag), "\"%.22s\"", tag);
+	return OK;
+}
+
+enum err
+keyring_replace(struct keyring *ring, const struct key *keys, size_t n)
+{
+	struct keyring next = { .n = n, .generation = ring->generation + 1 };
+
+	if (n > KEYRING_MAX)
+		return ERR_INTERNAL;
+	memcpy(next.keys, keys, n * sizeof(*keys));
+	if (write_jwks(&next) != OK)
+		return ERR_INTERNAL;
+
+	for (size_t i = 0; i < ring->n; i++) {
+		bool kept = false;
+		for (size_t j = 0; j < n; j++)
+			kept = kept || keys[j].jws == ring->keys[i].jws;
+		if (!kept)
+			jws_key_free(ring->keys[i].jws);
+	}
+	*ring = next;
+	return OK;
+}
+
+void
+keyring_clear(struct keyring *ring)
+{
+	for (size_t i = 0; i < ring->n; i++)
+		jws_key_free(ring->keys[i].jws);
+	explicit_bzero(ring, sizeof(*ring));
+}

@@ -1,0 +1,186 @@
+#include "auth/token.h"
+
+#include <errno.h>
+#include <jwt.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/base64url.h"
+
+enum err
+tokens_open(struct tokens *tokens, const struct config *config, const struct keyring *keyring)
+{
+	*tokens = (struct tokens){ .config = config, .keyring = keyring };
+	tokens->cache = calloc(TOKEN_CACHE_SLOTS, sizeof(*tokens->cache));
+	return tokens->cache != NULL ? OK : ERR_INTERNAL;
+}
+
+void
+tokens_close(struct tokens *tokens)
+{
+	free(tokens->cache);
+	*tokens = (struct tokens){ 0 };
+}
+
+/* ---- Issuing --------------------------------------------------------------------------------------------------- */
+
+/* The claims as JSON text from libjwt, to be freed; NULL when it fails. */
+static char *
+claims_json(const struct config *config, const struct uuid *subject, const struct uuid *session, int64_t now_s)
+{
+	const struct uuid id = uuid_new();
+	jwt_t *jwt = NULL;
+	char *json = NULL;
+
+	if (jwt_new(&jwt) != 0)
+		return NULL;
+	if (jwt_add_grant(jwt, "iss", config->issuer) == 0 && jwt_add_grant(jwt, "aud", config->audience) == 0
+	    && jwt_add_grant(jwt, "sub", subject->text) == 0 && jwt_add_grant(jwt, "sid", session->text) == 0
+	    && jwt_add_grant(jwt, "jti", id.text) == 0 && jwt_add_grant_int(jwt, "iat", now_s) == 0
+	    && jwt_add_grant_int(jwt, "exp", now_s + config->access_ttl_s) == 0)
+		json = jwt_get_grants_json(jwt, NULL);
+	jwt_free(jwt);
+	return json;
+}
+
+/* header . payload . signature (RFC 7515, 3.1) */
+static enum err
+compact(const struct key *key, struct str payload, struct arena *arena, struct str *out)
+{
+	unsigned char signature[JWS_SIGNATURE_MAX];
+	size_t signature_n;
+	char *text = arena_alloc(arena, key->header_n + BASE64URL_SIZE(payload.n) + BASE64URL_SIZE(JWS_SIGNATURE_MAX) + 2);
+
+	if (text == NULL)
+		return ERR_INTERNAL;
+	memcpy(text, key->header, key->header_n);
+	size_t n = key->header_n;
+	text[n++] = '.';
+	n += base64url_encode(payload.p, payload.n, text + n);
+	const enum err err = jws_sign(key->jws, (struct str){ text, n }, signature, &signature_n);
+	if (err != OK)
+		return err;
+	text[n++] = '.';
+	n += base64url_encode(signature, signature_n, text + n);
+	*out = (struct str){ text, n };
+	return n <= TOKEN_MAX ? OK : ERR_INTERNAL;
+}
+
+enum err
+token_issue(struct tokens *tokens, const struct uuid *subject, const struct uuid *session, struct timestamp now,
+            struct arena *arena, struct str *out)
+{
+	const struct key *key = keyring_signer(tokens->keyring, now);
+
+	if (key == NULL)
+		return ERR_DB;
+	char *json = claims_json(tokens->config, subject, session, now.ms / 1000);
+	if (json == NULL)
+		return ERR_INTERNAL;
+	const enum err err = compact(key, str_of(json), arena, out);
+	free(json); /* 1.10 has no jwt_free_str, and means this */
+	return err;
+}
+
+/* ---- Checking -------------------------------------------------------------------------------------------------- */
+
+/* The signature first: nothing of the token is looked into before it holds. */
+static bool
+signature_holds(const struct keyring *ring, struct str token)
+{
+	unsigned char signature[JWS_SIGNATURE_MAX];
+	size_t n;
+	struct str rest = token;
+	const struct str header = str_cut(&rest, '.');
+	const struct str payload = str_cut(&rest, '.');
+	const struct key *key = keyring_by_header(ring, header);
+
+	if (key == NULL || rest.p == NULL || memchr(rest.p, '.', rest.n) != NULL)
+		return false;
+	if (!base64url_decode(rest, signature, sizeof(signature), &n))
+		return false;
+	return jws_verify(key->jws, (struct str){ token.p, header.n + 1 + payload.n }, signature, n);
+}
+
+static bool
+grant_is(jwt_t *jwt, const char *grant, const char *expected)
+{
+	const char *value = jwt_get_grant(jwt, grant);
+
+	return value != NULL && strcmp(value, expected) == 0;
+}
+
+static bool
+grant_uuid(jwt_t *jwt, const char *grant, struct uuid *out)
+{
+	const struct str value = str_of(jwt_get_grant(jwt, grant));
+
+	return uuid_valid(value) && str_copy(out->text, sizeof(out->text), value);
+}
+
+/* False where the claim is missing or no integer: libjwt says so by errno only. */
+static bool
+grant_seconds(jwt_t *jwt, const char *grant, int64_t *out)
+{
+	errno = 0;
+	*out = jwt_get_grant_int(jwt, grant);
+	return errno == 0;
+}
+
+static enum err
+read_claims(const struct config *config, struct str token, int64_t now_s, struct token_claims *out)
+{
+	char text[TOKEN_MAX + 1];
+	jwt_t *jwt = NULL;
+	int64_t issued_at_s;
+
+	if (!str_copy(text, sizeof(text), token))
+		return ERR_TOKEN;
+	/* Without a key libjwt only reads; signature_holds has verified. */
+	const int failure = jwt_decode(&jwt, text, NULL, 0);
+	const bool holds = failure == 0 && grant_is(jwt, "iss", config->issuer) && grant_is(jwt, "aud", config->audience)
+	                   && grant_uuid(jwt, "sub", &out->subject) && grant_uuid(jwt, "sid", &out->session)
+	                   && grant_seconds(jwt, "exp", &out->expires_at_s) && grant_seconds(jwt, "iat", &issued_at_s)
+	                   && out->expires_at_s > now_s && issued_at_s <= now_s + TOKEN_IAT_LEEWAY_S;
+	jwt_free(jwt);
+	explicit_bzero(text, sizeof(text));
+	return holds ? OK : failure == ENOMEM ? ERR_INTERNAL : ERR_TOKEN;
+}
+
+static struct token_slot *
+cache_slot(struct tokens *tokens, const unsigned char digest[32])
+{
+	uint32_t index;
+
+	if (tokens->generation != tokens->keyring->generation) {
+		memset(tokens->cache, 0, TOKEN_CACHE_SLOTS * sizeof(*tokens->cache));
+		tokens->generation = tokens->keyring->generation;
+	}
+	memcpy(&index, digest, sizeof(index));
+	return &tokens->cache[index % TOKEN_CACHE_SLOTS];
+}
+
+enum err
+token_check(struct tokens *tokens, struct str token, struct timestamp now, struct token_claims *out)
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	const int64_t now_s = now.ms / 1000;
+
+	if (token.n == 0 || token.n > TOKEN_MAX)
+		return ERR_TOKEN;
+	(void)SHA256((const unsigned char *)token.p, token.n, digest);
+	struct token_slot *slot = cache_slot(tokens, digest);
+	if (slot->claims.expires_at_s > now_s && memcmp(slot->digest, digest, sizeof(digest)) == 0) {
+		*out = slot->claims;
+		return OK;
+	}
+	if (!signature_holds(tokens->keyring, token))
+		return ERR_TOKEN;
+	const enum err err = read_claims(tokens->config, token, now_s, out);
+	if (err == OK) {
+		memcpy(slot->digest, digest, sizeof(digest));
+		slot->claims = *out;
+	}
+	return err;
+}

@@ -1,0 +1,44 @@
+/*
+ * token.h: access tokens (RFC 9068 in spirit, RFC 7519): issued by one of our keys, accepted only from one of them.
+ *
+ * libjwt builds and reads the claims; auth/jws.c signs and verifies. A token that was accepted is remembered by its
+ * SHA-256 until it expires or the keys change, in a table of fixed size: a second check costs a hash.
+ */
+#ifndef LATCH_AUTH_TOKEN_H
+#define LATCH_AUTH_TOKEN_H
+
+#include "auth/keyring.h"
+#include "core/arena.h"
+#include "core/random.h"
+
+enum { TOKEN_MAX = 4096, TOKEN_CACHE_SLOTS = 1024, TOKEN_IAT_LEEWAY_S = 60 };
+
+/* Who a token speaks for. */
+struct token_claims {
+	struct uuid subject, session;
+	int64_t expires_at_s;
+};
+
+struct tokens {
+	const struct config *config;
+	const struct keyring *keyring;
+	unsigned generation; /* of the keyring when the table was last emptied */
+	struct token_slot {
+		unsigned char digest[32];
+		struct token_claims claims;
+	} *cache;
+};
+
+/* ERR_INTERNAL: out of memory. config and keyring must outlive it. */
+enum err tokens_open(struct tokens *tokens, const struct config *config, const struct keyring *keyring) MUST_USE;
+void tokens_close(struct tokens *tokens);
+
+/* A signed compact token in the arena. ERR_DB: no key may sign at this moment. */
+enum err token_issue(struct tokens *tokens, const struct uuid *subject, const struct uuid *session,
+                     struct timestamp now, struct arena *arena, struct str *out) MUST_USE;
+
+/* ERR_TOKEN: not one of ours, or iss, aud, exp, iat, sub or sid does not hold. No leeway for exp, 60 s for an iat that
+ * lies ahead. */
+enum err token_check(struct tokens *tokens, struct str token, struct timestamp now, struct token_claims *out) MUST_USE;
+
+#endif

@@ -1,0 +1,47 @@
+#include "core/arena.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+enum { ARENA_ALIGN = _Alignof(max_align_t) };
+
+bool
+arena_open(struct arena *arena, size_t size)
+{
+	void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (base == MAP_FAILED)
+		return false;
+	/* Best effort: core files are off already (main.c). */
+	(void)madvise(base, size, MADV_DONTDUMP);
+	*arena = (struct arena){ .base = base, .size = size };
+	return true;
+}
+
+void
+arena_close(struct arena *arena)
+{
+	if (arena->base == NULL)
+		return;
+	arena_reset(arena);
+	(void)munmap(arena->base, arena->size);
+	*arena = (struct arena){ 0 };
+}
+
+void *
+arena_alloc(struct arena *arena, size_t size)
+{
+	const size_t start = (arena->used + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+
+	if (start > arena->size || size > arena->size - start)
+		return NULL;
+	arena->used = start + size;
+	return arena->base + start;
+}
+
+void
+arena_reset(struct arena *arena)
+{
+	explicit_bzero(arena->base, arena->used);
+	arena->used = 0;
+}

@@ -1,0 +1,10 @@
+/* attr.h: the compiler attributes that the contracts in these headers lean on. */
+#ifndef LATCH_CORE_ATTR_H
+#define LATCH_CORE_ATTR_H
+
+#define MUST_USE __attribute__((warn_unused_result))
+#define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#endif

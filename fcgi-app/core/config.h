@@ -1,0 +1,77 @@
+/*
+ * config.h: latch.conf and the LATCH_* environment, as one struct.
+ *
+ * One table (config.c) has a row a key: name, parser, bounds, default, help. The file, the environment, --sample-config
+ * and the check that latch.conf(5) is complete all come from it.
+ */
+#ifndef LATCH_CORE_CONFIG_H
+#define LATCH_CORE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/attr.h"
+#include "core/str.h"
+
+enum { CONFIG_TEXT_MAX = 256, CONFIG_LIST_MAX = 1024, CONFIG_LINE_MAX = 2048 };
+
+enum token_alg { TOKEN_ES256, TOKEN_RS256, TOKEN_HS256 };
+
+struct config {
+	char public_url[CONFIG_TEXT_MAX]; /* no slash at the end */
+	char service_name[CONFIG_TEXT_MAX];
+	char issuer[CONFIG_TEXT_MAX];
+	char audience[CONFIG_TEXT_MAX];
+	char cors_origins[CONFIG_LIST_MAX]; /* separated by spaces */
+	bool openapi;
+	uint32_t workers;
+
+	char db_socket[CONFIG_TEXT_MAX]; /* "" means TCP to db_host:db_port */
+	char db_host[CONFIG_TEXT_MAX];
+	uint32_t db_port;
+	char db_tls_ca[CONFIG_TEXT_MAX];
+	char db_name[CONFIG_TEXT_MAX];
+	char db_user[CONFIG_TEXT_MAX];
+	char db_password[CONFIG_TEXT_MAX];
+	char db_password_file[CONFIG_TEXT_MAX];
+	char db_owner_user[CONFIG_TEXT_MAX];
+	char db_owner_password[CONFIG_TEXT_MAX];
+	char db_owner_password_file[CONFIG_TEXT_MAX];
+	uint32_t db_connect_timeout_s;
+	uint32_t db_timeout_s;
+
+	char key_file[CONFIG_TEXT_MAX];
+	enum token_alg token_alg;
+	uint32_t access_ttl_s;
+	uint32_t session_ttl_s;
+	uint32_t jwks_max_age_s;
+
+	uint32_t password_min; /* code points */
+	uint32_t argon2_memory_kib;
+	uint32_t argon2_passes;
+	uint32_t argon2_parallelism;
+	uint32_t hash_lanes;
+	uint32_t hash_queue;
+	uint32_t hash_wait_ms;
+	char common_passwords[CONFIG_TEXT_MAX]; /* "" means no list */
+};
+
+/* Whose password is read: the worker never holds the owner's. */
+enum config_role { CONFIG_SERVICE, CONFIG_OWNER };
+
+/* Where the file is: `given`, else $LATCH_CONFIG, else the path the program was built with. */
+const char *config_path(const char *given);
+
+/* Reads defaults, then the file, then the environment, then the secret files of `role`. Every complaint is a line on
+ * `complaints`, with its place ("latch.conf:12: ..."). False when there was one; *out is then not to be used.
+ * config_wipe when done. */
+bool config_load(const char *path, char *const *environment, enum config_role role, struct config *out,
+                 FILE *complaints) MUST_USE;
+void config_wipe(struct config *config);
+
+/* A commented file with every key at its default. */
+void config_sample(FILE *out);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * lanes.h: how many workers may do one costly thing at once, across the whole pool.
+ *
+ * A System V semaphore set that all workers of one installation share (found by its key file's device and inode). Every
+ * operation carries SEM_UNDO, so the kernel gives back what a killed worker held. `lanes` work at once, `queue` more may
+ * wait for at most `wait_ms`, and everybody else is told ERR_BUSY at once: so a flood of log-ins cannot take every
+ * worker.
+ */
+#ifndef LATCH_CORE_LANES_H
+#define LATCH_CORE_LANES_H
+
+#include <stdint.h>
+
+#include "core/attr.h"
+#include "core/err.h"
+
+struct lanes {
+	int set; /* semaphore set id */
+	uint32_t wait_ms;
+	uint64_t waited_us; /* by this process since lanes_waited_us() was last called */
+};
+
+/* Opens the set that belongs to key_path, making or resizing it to `lanes` and `queue`. A set that shrinks waits up to
+ * 10 s for lanes in use. ERR_INTERNAL (logged) when the kernel refuses. */
+enum err lanes_open(struct lanes *l, const char *key_path, uint32_t lanes, uint32_t queue, uint32_t wait_ms) MUST_USE;
+
+/* OK: this process holds a lane until lanes_leave. ERR_BUSY: the queue is full or the wait was over. */
+enum err lanes_enter(struct lanes *l) MUST_USE;
+void lanes_leave(struct lanes *l);
+
+/* Microseconds spent waiting since the last call. */
+uint64_t lanes_waited_us(struct lanes *l);
+
+/* Lanes that fit this machine: one a core that the cgroup grants, fewer when a quarter of its memory cannot hold
+ * that many hashes of memory_kib; at least 1. */
+uint32_t lanes_default(uint32_t memory_kib);
+/* Waiters that still leave a quarter of the workers, and at least one, to everything else. */
+uint32_t lanes_default_queue(uint32_t lanes, uint32_t workers);
+/* Memory that this machine or its cgroup has, in KiB. */
+uint64_t machine_memory_kib(void);
+
+#endif

@@ -1,0 +1,61 @@
+#include "core/random.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "core/clock.h"
+
+void
+random_bytes(void *buf, size_t size)
+{
+	unsigned char *p = buf;
+
+	while (size > 0) {
+		const ssize_t got = getrandom(p, size, 0);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			abort();
+		p += got;
+		size -= (size_t)got;
+	}
+}
+
+struct uuid
+uuid_new(void)
+{
+	unsigned char b[16];
+	const uint64_t ms = (uint64_t)clock_now().ms;
+	struct uuid id;
+
+	random_bytes(b + 6, sizeof(b) - 6);
+	for (int i = 0; i < 6; i++)
+		b[i] = (unsigned char)(ms >> (40 - 8 * i));
+	b[6] = (unsigned char)(0x70 | (b[6] & 0x0f));
+	b[8] = (unsigned char)(0x80 | (b[8] & 0x3f));
+	(void)snprintf(id.text, sizeof(id.text),
+	               "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3],
+	               b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	return id;
+}
+
+static bool
+is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+bool
+uuid_valid(struct str s)
+{
+	if (s.n != sizeof(((struct uuid *)0)->text) - 1)
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+		if (dash ? s.p[i] != '-' : !is_hex(s.p[i]))
+			return false;
+	}
+	return true;
+}

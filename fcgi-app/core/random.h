@@ -1,0 +1,24 @@
+/* random.h: the kernel's random numbers, and the identifiers made of them. */
+#ifndef LATCH_CORE_RANDOM_H
+#define LATCH_CORE_RANDOM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/str.h"
+
+/* A UUID in its text form, lower case (RFC 9562). */
+struct uuid {
+	char text[37];
+};
+
+/* Fills buf from getrandom(2). Ends the process when the kernel refuses: nothing here is safe without it. */
+void random_bytes(void *buf, size_t size);
+
+/* A UUIDv7 (RFC 9562, 5.7): 48 bits of UTC milliseconds, 74 random bits. */
+struct uuid uuid_new(void);
+
+/* Whether s is a UUID of any version in its 36-character form, in either case. */
+bool uuid_valid(struct str s);
+
+#endif

@@ -1,0 +1,114 @@
+/* keys.c: latchctl keys ... and latchctl migrate. */
+#include <stdio.h>
+
+#include "ctl/command.h"
+#include "service/keys.h"
+#include "service/migrate.h"
+
+enum { LIST_MAX = 200 };
+
+int
+command_migrate(struct app *app, const struct options *options, char **operands)
+{
+	struct db *owner = db_new(&app->config, DB_AS_OWNER);
+
+	(void)options;
+	(void)operands;
+	if (owner == NULL)
+		return complain("out of memory");
+	const enum err err = migrate(owner, stdout);
+	if (err == ERR_DB)
+		(void)fprintf(stderr, "latchctl: database, as %s: %s\n", app->config.db_owner_user, db_error(owner));
+	else if (err == ERR_BUSY)
+		(void)complain("another migration is running; it has had a minute");
+	else if (err != OK)
+		(void)complain("nothing was changed");
+	db_free(owner);
+	return err == OK ? EXIT_OK : EXIT_FAILED;
+}
+
+int
+command_keys_list(struct app *app, const struct options *options, char **operands)
+{
+	struct signing_key keys[LIST_MAX];
+	char signer[KID_SIZE], created[TIMESTAMP_SIZE], from[TIMESTAMP_SIZE];
+	size_t n;
+
+	(void)options;
+	(void)operands;
+	if (!connected(app))
+		return EXIT_FAILED;
+	const enum err err = keys_list(app, keys, COUNT(keys), &n, signer);
+	if (err != OK)
+		return complain_err(app, err, NULL);
+	(void)printf("%-18s %-6s %-10s %-25s %s\n", "KID", "ALG", "STATE", "CREATED", "SIGNS FROM");
+	for (size_t i = 0; i < n; i++) {
+		timestamp_format(keys[i].created_at, created);
+		timestamp_format(keys[i].sign_from, from);
+		(void)printf("%-18s %-6s %-10s %-25s %s\n", keys[i].kid, keys[i].alg, keys_state(&keys[i], signer, clock_now()),
+		             created, from);
+	}
+	return EXIT_OK;
+}
+
+static int
+create(struct app *app, bool at_once)
+{
+	char kid[KID_SIZE];
+	const enum err err = keys_create(app, at_once, kid);
+
+	if (err == ERR_CONFLICT)
+		return complain("16 keys are live: retire one first (latchctl keys list)");
+	if (err != OK)
+		return complain_err(app, err, NULL);
+	if (at_once)
+		(void)printf("%s signs now\n", kid);
+	else
+		(void)printf("%s is published and signs in %u s, when nobody has a key set without it any more\n", kid,
+		             app->config.jwks_max_age_s);
+	return EXIT_OK;
+}
+
+int
+command_keys_create(struct app *app, const struct options *options, char **operands)
+{
+	struct signing_key keys[LIST_MAX];
+	char signer[KID_SIZE];
+	size_t n;
+
+	(void)operands;
+	if (!connected(app))
+		return EXIT_FAILED;
+	const enum err err = keys_list(app, keys, COUNT(keys), &n, signer);
+	if (err != OK)
+		return complain_err(app, err, NULL);
+	if (signer[0] == '\0')
+		return create(app, true);
+	if (options->if_missing) {
+		(void)printf("%s signs already\n", signer);
+		return EXIT_OK;
+	}
+	return complain("there is a signing key already: latchctl keys rotate makes the next one");
+}
+
+int
+command_keys_rotate(struct app *app, const struct options *options, char **operands)
+{
+	(void)operands;
+	return connected(app) ? create(app, options->now) : EXIT_FAILED;
+}
+
+int
+command_keys_retire(struct app *app, const struct options *options, char **operands)
+{
+	(void)options;
+	if (!connected(app))
+		return EXIT_FAILED;
+	const enum err err = keys_retire(app, str_of(operands[0]));
+	if (err == ERR_CONFLICT)
+		return complain("nothing else could sign: run latchctl keys rotate --now first");
+	if (err != OK)
+		return complain_err(app, err, NULL);
+	(void)printf("%s is retired; its tokens are refused within %d s\n", operands[0], KEYS_REFRESH_MS / 1000);
+	return EXIT_OK;
+}

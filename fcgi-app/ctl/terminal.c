@@ -1,0 +1,119 @@
+/* terminal.c: what the commands say to a person and ask of one. */
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "auth/base64url.h"
+#include "core/random.h"
+#include "ctl/command.h"
+
+int
+complain(const char *sentence)
+{
+	(void)fprintf(stderr, "latchctl: %s\n", sentence);
+	return EXIT_FAILED;
+}
+
+int
+complain_err(const struct app *app, enum err err, const struct reason *why)
+{
+	if (why != NULL && why->n > 0) {
+		for (size_t i = 0; i < why->n; i++)
+			(void)fprintf(stderr, "latchctl: %s %s\n", why->fields[i].field, why->fields[i].detail);
+		return EXIT_FAILED;
+	}
+	if (err == ERR_NO_ROW)
+		return complain("no such user or key");
+	if (err == ERR_DB) {
+		(void)fprintf(stderr, "latchctl: database: %s\n", db_error(app->db));
+		return EXIT_FAILED;
+	}
+	return complain(problems[err].detail);
+}
+
+bool
+connected(struct app *app)
+{
+	if (db_begin_request(app->db) == OK)
+		return true;
+	(void)fprintf(stderr, "latchctl: database: %s%s\n", db_error(app->db),
+	              db_schema_disagrees(app->db) ? " (run latchctl migrate)" : "");
+	return false;
+}
+
+/* One line without its newline; false at the end of input or when it does not fit. */
+static bool
+read_line(char *line, size_t size)
+{
+	if (fgets(line, (int)size, stdin) == NULL)
+		return false;
+	const size_t n = strcspn(line, "\n");
+	const bool whole = line[n] == '\n' || feof(stdin);
+	line[n] = '\0';
+	return whole;
+}
+
+static bool
+ask_hidden(const char *prompt, char *line, size_t size)
+{
+	struct termios shown, hidden;
+
+	if (tcgetattr(STDIN_FILENO, &shown) != 0)
+		return false;
+	hidden = shown;
+	hidden.c_lflag &= ~(tcflag_t)ECHO;
+	(void)fputs(prompt, stderr);
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+	const bool got = read_line(line, size);
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+	(void)fputc('\n', stderr);
+	return got;
+}
+
+bool
+read_password(char *password, size_t size)
+{
+	char again[PASSWORD_BYTES_MAX + 2];
+
+	if (!isatty(STDIN_FILENO)) {
+		if (read_line(password, size))
+			return true;
+		(void)complain("no password: give it as the first line of standard input, or use --generate-password");
+		return false;
+	}
+	const bool same = ask_hidden("Password: ", password, size) && ask_hidden("Again: ", again, sizeof(again))
+	                  && strcmp(password, again) == 0;
+	explicit_bzero(again, sizeof(again));
+	if (!same)
+		(void)complain("the two are not the same");
+	return same;
+}
+
+void
+generate_password(char *password, size_t size)
+{
+	unsigned char bits[15];
+	char text[BASE64URL_SIZE(sizeof(bits))];
+
+	random_bytes(bits, sizeof(bits));
+	(void)base64url_encode(bits, sizeof(bits), text);
+	(void)snprintf(password, size, "%s", text);
+	explicit_bzero(bits, sizeof(bits));
+	explicit_bzero(text, sizeof(text));
+}
+
+bool
+confirmed(const struct options *options, const char *question)
+{
+	char answer[8] = "";
+
+	if (options->yes)
+		return true;
+	if (!isatty(STDIN_FILENO)) {
+		(void)complain("say --yes: there is nobody to ask");
+		return false;
+	}
+	(void)fprintf(stderr, "%s [y/N] ", question);
+	return read_line(answer, sizeof(answer)) && (answer[0] == 'y' || answer[0] == 'Y');
+}

@@ -1,0 +1,128 @@
+/*
+ * db.h: one connection to MariaDB, and prepared statements.
+ *
+ * A statement is a row of a table in one of the db/ files: its SQL, how many parameters it takes, and the columns of its
+ * result as members of a row struct. db_open prepares all of them against the live schema; one whose parameters or
+ * columns disagree is named in the log and nothing is served.
+ *
+ * A connection that broke is given up at once and made anew between requests (db_begin_request), never within one: a
+ * half-done transaction cannot continue on a new connection. Nothing is retried here but a whole transaction
+ * (db_transaction).
+ */
+#ifndef LATCH_DB_DB_H
+#define LATCH_DB_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/attr.h"
+#include "core/clock.h"
+#include "core/config.h"
+#include "core/err.h"
+#include "core/random.h"
+#include "core/str.h"
+
+struct db;
+
+/* ---- Statements ------------------------------------------------------------------------------------------------ */
+
+enum column_kind { COLUMN_BOOL, COLUMN_U32, COLUMN_U64, COLUMN_TEXT, COLUMN_UUID, COLUMN_TIMESTAMP, COLUMN_BYTES };
+
+/* A member of a type that no column has does not compile. A char array is text, NUL-terminated; NULL reads as "". A NULL
+ * timestamp reads as 0. A value that does not fit is an error (ERR_DB), never cut. */
+#define COLUMN_KIND(member)                                                                                            \
+	_Generic((member), bool                                                                                           \
+	         : COLUMN_BOOL, uint32_t                                                                                  \
+	         : COLUMN_U32, uint64_t                                                                                   \
+	         : COLUMN_U64, char *                                                                                     \
+	         : COLUMN_TEXT, struct uuid                                                                               \
+	         : COLUMN_UUID, struct timestamp                                                                          \
+	         : COLUMN_TIMESTAMP, struct bytes                                                                         \
+	         : COLUMN_BYTES)
+
+struct column {
+	enum column_kind kind;
+	size_t at, size;
+};
+
+#define COLUMN(type, member)                                                                                           \
+	{ COLUMN_KIND(((type *)0)->member), offsetof(type, member), sizeof(((type *)0)->member) }
+
+struct stmt {
+	const char *name; /* for the log */
+	const char *sql;
+	size_t params; /* question marks in sql */
+	const struct column *columns;
+	size_t n; /* columns */
+};
+
+enum { STMT_COLUMNS_MAX = 24, STMT_PARAMS_MAX = 16 };
+
+/* A file's statements. db.c knows every table. */
+struct stmt_table {
+	const struct stmt *stmts;
+	size_t n;
+};
+
+extern const struct stmt_table users_statements, sessions_statements, signing_keys_statements, migrations_statements,
+    server_statements;
+
+/* ---- Parameters ------------------------------------------------------------------------------------------------ */
+
+struct arg {
+	enum { ARG_NULL, ARG_U64, ARG_TEXT, ARG_BYTES, ARG_TIMESTAMP } kind;
+	uint64_t u64;
+	struct str text;
+	struct timestamp time;
+};
+
+struct arg arg_u64(uint64_t v);
+struct arg arg_str(struct str v); /* an absent str is NULL */
+struct arg arg_text(const char *v);
+struct arg arg_uuid(const struct uuid *v);
+struct arg arg_bytes(const struct bytes *v);
+struct arg arg_timestamp(struct timestamp v);
+
+#define ARGS(...) (const struct arg[]){ __VA_ARGS__ }, sizeof((const struct arg[]){ __VA_ARGS__ }) / sizeof(struct arg)
+#define NO_ARGS NULL, 0
+
+/* ---- The connection -------------------------------------------------------------------------------------------- */
+
+enum db_as { DB_AS_SERVICE, DB_AS_OWNER };
+
+/* Makes the handle; connects at the first db_begin_request. NULL when out of memory. The config must outlive it. As the
+ * owner only the migrations' statements are known, and each is prepared at its first use: the tables may not be there
+ * yet, and no time-out is meant for them. */
+struct db *db_new(const struct config *config, enum db_as as);
+void db_free(struct db *db);
+
+/* Call before a request's first statement: finds out whether the server hung up, and connects and prepares where needed.
+ * ERR_DB: not to be had; after a failure the next 250 ms answer ERR_DB at once. Costs one poll(2) when all is well. */
+enum err db_begin_request(struct db *db) MUST_USE;
+/* Rolls back what a request left open, and drops a connection that broke. */
+void db_end_request(struct db *db);
+
+/* What went wrong last, for the log: "" or one line without parameter values. */
+const char *db_error(const struct db *db);
+/* Whether the failure lies in a statement that disagrees with the schema: then trying again does not help. */
+bool db_schema_disagrees(const struct db *db);
+
+/* Runs a statement that gives no rows. ERR_DUPLICATE: a unique key is taken. *changed (may be NULL): rows changed. */
+enum err db_run(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n, uint64_t *changed) MUST_USE;
+/* Runs a statement that gives at most one row. ERR_NO_ROW when it gives none. */
+enum err db_row(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n, void *row_out) MUST_USE;
+/* Runs a statement that gives rows of row_size bytes: at most max of them into rows_out, their number into *n_out. More
+ * rows than that are ERR_DB: a list is bounded by its LIMIT. */
+enum err db_rows(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n, void *rows_out,
+                 size_t row_size, size_t max, size_t *n_out) MUST_USE;
+
+/* Runs `work` in a transaction: committed when it returns OK, else rolled back. Begun again, at most twice, when the
+ * server chose it as the loser of a conflict: so `work` may run more than once. */
+typedef enum err db_work(struct db *db, void *argument);
+enum err db_transaction(struct db *db, db_work *work, void *argument) MUST_USE;
+
+/* Runs SQL text without parameters that gives no rows: for migrations. */
+enum err db_run_text(struct db *db, const char *sql) MUST_USE;
+
+#endif

@@ -1,0 +1,31 @@
+#include "db/server.h"
+
+static const struct column info_columns[] = { COLUMN(struct server_info, version), COLUMN(struct server_info, now) };
+static const struct column grant_columns[] = { COLUMN(struct server_grant, text) };
+
+enum { INFO, GRANTS };
+
+static const struct stmt stmts[] = {
+	[INFO] = { .name = "server info",
+	           .sql = "SELECT VERSION(), UTC_TIMESTAMP(3)",
+	           .columns = info_columns,
+	           .n = COUNT(info_columns) },
+	[GRANTS] = { .name = "server grants",
+	             .sql = "SHOW GRANTS",
+	             .columns = grant_columns,
+	             .n = COUNT(grant_columns) },
+};
+
+const struct stmt_table server_statements = { stmts, COUNT(stmts) };
+
+enum err
+server_info(struct db *db, struct server_info *out)
+{
+	return db_row(db, &stmts[INFO], NO_ARGS, out);
+}
+
+enum err
+server_grants(struct db *db, struct server_grant *out, size_t max, size_t *n_out)
+{
+	return db_rows(db, &stmts[GRANTS], NO_ARGS, out, sizeof(*out), max, n_out);
+}

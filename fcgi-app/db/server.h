@@ -1,0 +1,20 @@
+/* server.h: what the database server says about itself, for latchctl doctor. */
+#ifndef LATCH_DB_SERVER_H
+#define LATCH_DB_SERVER_H
+
+#include "db/db.h"
+
+struct server_info {
+	char version[65];
+	struct timestamp now; /* the server's clock */
+};
+
+struct server_grant {
+	char text[513];
+};
+
+enum err server_info(struct db *db, struct server_info *out) MUST_USE;
+/* SHOW GRANTS of the connected user. */
+enum err server_grants(struct db *db, struct server_grant *out, size_t max, size_t *n_out) MUST_USE;
+
+#endif

@@ -1,0 +1,61 @@
+#include "db/sessions.h"
+
+enum { USER, INSERT, END, END_ALL };
+
+static const struct stmt stmts[] = {
+	[USER] = { .name = "sessions user",
+	           .sql = "SELECT " USER_COLUMNS_SQL " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ? "
+	                  "AND s.user_id = ? AND s.ended_at IS NULL AND s.expires_at > UTC_TIMESTAMP(3) AND u.status = 'active'",
+	           .params = 2,
+	           .columns = user_columns,
+	           .n = USER_COLUMNS },
+	[INSERT] = { .name = "sessions insert",
+	             .sql = "INSERT INTO sessions (id, user_id, created_at, expires_at) SELECT ?, id, UTC_TIMESTAMP(3), "
+	                    "UTC_TIMESTAMP(3) + INTERVAL ? SECOND FROM users WHERE id = ? AND status = 'active' "
+	                    "AND password_version = ? FOR UPDATE",
+	             .params = 4 },
+	[END] = { .name = "sessions end",
+	          .sql = "UPDATE sessions SET ended_at = UTC_TIMESTAMP(3) WHERE id = ? AND ended_at IS NULL "
+	                 "AND expires_at > UTC_TIMESTAMP(3)",
+	          .params = 1 },
+	[END_ALL] = { .name = "sessions end all",
+	              .sql = "UPDATE sessions SET ended_at = UTC_TIMESTAMP(3) WHERE user_id = ? AND id <> ? "
+	                     "AND ended_at IS NULL",
+	              .params = 2 },
+};
+
+const struct stmt_table sessions_statements = { stmts, COUNT(stmts) };
+
+enum err
+sessions_user(struct db *db, const struct uuid *session, const struct uuid *user, struct user *out)
+{
+	return db_row(db, &stmts[USER], ARGS(arg_uuid(session), arg_uuid(user)), out);
+}
+
+enum err
+sessions_insert(struct db *db, const struct uuid *session, const struct user *user, uint32_t ttl_s)
+{
+	uint64_t changed = 0;
+	const enum err err = db_run(
+	    db, &stmts[INSERT],
+	    ARGS(arg_uuid(session), arg_u64(ttl_s), arg_uuid(&user->id), arg_u64(user->password_version)), &changed);
+
+	return err == OK && changed == 0 ? ERR_NO_ROW : err;
+}
+
+enum err
+sessions_end(struct db *db, const struct uuid *session)
+{
+	uint64_t changed = 0;
+	const enum err err = db_run(db, &stmts[END], ARGS(arg_uuid(session)), &changed);
+
+	return err == OK && changed == 0 ? ERR_NO_ROW : err;
+}
+
+enum err
+sessions_end_all(struct db *db, const struct uuid *user, const struct uuid *keep)
+{
+	static const struct uuid none = { "00000000-0000-0000-0000-000000000000" };
+
+	return db_run(db, &stmts[END_ALL], ARGS(arg_uuid(user), arg_uuid(keep != NULL ? keep : &none)), NULL);
+}

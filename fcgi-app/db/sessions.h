@@ -1,0 +1,20 @@
+/* sessions.h: one row a log-in. Every function: ERR_DB when the database fails. */
+#ifndef LATCH_DB_SESSIONS_H
+#define LATCH_DB_SESSIONS_H
+
+#include "db/users.h"
+
+/* The active user of a session that is still good; one statement. ERR_NO_ROW: the session ended or expired, or is not
+ * this user's, or the user is gone or not active. */
+enum err sessions_user(struct db *db, const struct uuid *session, const struct uuid *user, struct user *out) MUST_USE;
+
+/* Begins a session for a user who is active and whose password is still of the version that was checked: ERR_NO_ROW
+ * when that changed meanwhile. */
+enum err sessions_insert(struct db *db, const struct uuid *session, const struct user *user, uint32_t ttl_s) MUST_USE;
+
+/* Ends one session; ERR_NO_ROW when it had ended. */
+enum err sessions_end(struct db *db, const struct uuid *session) MUST_USE;
+/* Ends all sessions of a user but `keep` (NULL: all). */
+enum err sessions_end_all(struct db *db, const struct uuid *user, const struct uuid *keep) MUST_USE;
+
+#endif

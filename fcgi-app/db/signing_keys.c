@@ -1,0 +1,72 @@
+#include "db/signing_keys.h"
+
+#define KEY_COLUMNS_SQL "kid, alg, sealed, created_at, sign_from, retired_at"
+
+static const struct column columns[] = {
+	COLUMN(struct signing_key, kid),        COLUMN(struct signing_key, alg),
+	COLUMN(struct signing_key, sealed),     COLUMN(struct signing_key, created_at),
+	COLUMN(struct signing_key, sign_from),  COLUMN(struct signing_key, retired_at),
+};
+
+enum { LIVE, ALL, INSERT, RETIRE, RETIRE_SUPERSEDED };
+
+static const struct stmt stmts[] = {
+	[LIVE] = { .name = "signing_keys live",
+	           .sql = "SELECT " KEY_COLUMNS_SQL " FROM signing_keys WHERE retired_at IS NULL ORDER BY sign_from, kid",
+	           .columns = columns,
+	           .n = COUNT(columns) },
+	[ALL] = { .name = "signing_keys all",
+	          .sql = "SELECT " KEY_COLUMNS_SQL " FROM signing_keys ORDER BY created_at DESC, kid LIMIT ?",
+	          .params = 1,
+	          .columns = columns,
+	          .n = COUNT(columns) },
+	[INSERT] = { .name = "signing_keys insert",
+	             .sql = "INSERT INTO signing_keys (kid, alg, sealed, created_at, sign_from) VALUES (?, ?, ?, "
+	                    "UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL ? SECOND)",
+	             .params = 4 },
+	[RETIRE] = { .name = "signing_keys retire",
+	             .sql = "UPDATE signing_keys SET retired_at = UTC_TIMESTAMP(3) WHERE kid = ? AND retired_at IS NULL",
+	             .params = 1 },
+	[RETIRE_SUPERSEDED] = { .name = "signing_keys retire superseded",
+	                        .sql = "UPDATE signing_keys old JOIN (SELECT MAX(sign_from) AS since FROM signing_keys "
+	                               "WHERE retired_at IS NULL AND sign_from < UTC_TIMESTAMP(3) - INTERVAL ? SECOND) newer "
+	                               "SET old.retired_at = UTC_TIMESTAMP(3) "
+	                               "WHERE old.retired_at IS NULL AND old.sign_from < newer.since",
+	                        .params = 1 },
+};
+
+const struct stmt_table signing_keys_statements = { stmts, COUNT(stmts) };
+
+enum err
+signing_keys_live(struct db *db, struct signing_key *out, size_t max, size_t *n_out)
+{
+	return db_rows(db, &stmts[LIVE], NO_ARGS, out, sizeof(*out), max, n_out);
+}
+
+enum err
+signing_keys_all(struct db *db, struct signing_key *out, size_t max, size_t *n_out)
+{
+	return db_rows(db, &stmts[ALL], ARGS(arg_u64(max)), out, sizeof(*out), max, n_out);
+}
+
+enum err
+signing_keys_insert(struct db *db, const struct signing_key *key, uint32_t delay_s)
+{
+	return db_run(db, &stmts[INSERT],
+	              ARGS(arg_text(key->kid), arg_text(key->alg), arg_bytes(&key->sealed), arg_u64(delay_s)), NULL);
+}
+
+enum err
+signing_keys_retire(struct db *db, struct str kid)
+{
+	uint64_t changed = 0;
+	const enum err err = db_run(db, &stmts[RETIRE], ARGS(arg_str(kid)), &changed);
+
+	return err == OK && changed == 0 ? ERR_NO_ROW : err;
+}
+
+enum err
+signing_keys_retire_superseded(struct db *db, uint32_t age_s)
+{
+	return db_run(db, &stmts[RETIRE_SUPERSEDED], ARGS(arg_u64(age_s)), NULL);
+}

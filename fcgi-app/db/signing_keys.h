@@ -1,0 +1,26 @@
+/* signing_keys.h: the keys that sign access tokens, sealed. Every function: ERR_DB when the database fails. */
+#ifndef LATCH_DB_SIGNING_KEYS_H
+#define LATCH_DB_SIGNING_KEYS_H
+
+#include "db/db.h"
+
+struct signing_key {
+	char kid[33];
+	char alg[9]; /* "ES256", "RS256" or "HS256" */
+	struct bytes sealed;
+	struct timestamp created_at, sign_from, retired_at; /* retired_at.ms 0: not retired */
+};
+
+/* Keys that are not retired, oldest sign_from first. */
+enum err signing_keys_live(struct db *db, struct signing_key *out, size_t max, size_t *n_out) MUST_USE;
+/* The newest `max` keys, retired ones included. */
+enum err signing_keys_all(struct db *db, struct signing_key *out, size_t max, size_t *n_out) MUST_USE;
+
+/* Adds a key that signs in delay_s seconds. Reads kid, alg and sealed. */
+enum err signing_keys_insert(struct db *db, const struct signing_key *key, uint32_t delay_s) MUST_USE;
+/* ERR_NO_ROW: no such key, or it was retired before. */
+enum err signing_keys_retire(struct db *db, struct str kid) MUST_USE;
+/* Retires what was superseded more than age_s seconds ago: nothing it signed can still be valid. */
+enum err signing_keys_retire_superseded(struct db *db, uint32_t age_s) MUST_USE;
+
+#endif

@@ -1,0 +1,186 @@
+#include "db/users.h"
+
+const struct column user_columns[] = {
+	COLUMN(struct user, id),
+	COLUMN(struct user, email),
+	COLUMN(struct user, email_verified),
+	COLUMN(struct user, username),
+	COLUMN(struct user, name),
+	COLUMN(struct user, phone_number),
+	COLUMN(struct user, status),
+	COLUMN(struct user, created_at),
+	COLUMN(struct user, updated_at),
+	COLUMN(struct user, last_login_at),
+	COLUMN(struct user, password_hash),
+	COLUMN(struct user, password_version),
+};
+_Static_assert(COUNT(user_columns) == USER_COLUMNS, "users.h says how many columns a user has");
+
+static const struct column taken_columns[] = {
+	COLUMN(struct users_taken, email),
+	COLUMN(struct users_taken, username),
+};
+
+enum {
+	BY_ID,
+	BY_EMAIL,
+	BY_USERNAME,
+	LIST,
+	TAKEN,
+	INSERT,
+	UPDATE_PROFILE,
+	SET_STATUS,
+	TOUCH_LOGIN,
+	SET_PASSWORD,
+	REHASH,
+	DELETE,
+};
+
+static const struct stmt stmts[] = {
+	[BY_ID] = { .name = "users by id",
+	            .sql = "SELECT " USER_COLUMNS_SQL " FROM users u WHERE u.id = ?",
+	            .params = 1,
+	            .columns = user_columns,
+	            .n = USER_COLUMNS },
+	[BY_EMAIL] = { .name = "users by email",
+	               .sql = "SELECT " USER_COLUMNS_SQL " FROM users u WHERE u.email = ?",
+	               .params = 1,
+	               .columns = user_columns,
+	               .n = USER_COLUMNS },
+	[BY_USERNAME] = { .name = "users by username",
+	                  .sql = "SELECT " USER_COLUMNS_SQL " FROM users u WHERE u.username = ?",
+	                  .params = 1,
+	                  .columns = user_columns,
+	                  .n = USER_COLUMNS },
+	[LIST] = { .name = "users list",
+	           .sql = "SELECT " USER_COLUMNS_SQL " FROM users u WHERE u.id > ? ORDER BY u.id LIMIT ?",
+	           .params = 2,
+	           .columns = user_columns,
+	           .n = USER_COLUMNS },
+	[TAKEN] = { .name = "users taken",
+	            .sql = "SELECT EXISTS (SELECT 1 FROM users WHERE email = ? AND id <> ?), "
+	                   "EXISTS (SELECT 1 FROM users WHERE username = ? AND id <> ?)",
+	            .params = 4,
+	            .columns = taken_columns,
+	            .n = COUNT(taken_columns) },
+	[INSERT] = { .name = "users insert",
+	             .sql = "INSERT INTO users (id, email, username, name, phone_number, password_hash, created_at, updated_at) "
+	                    "VALUES (?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))",
+	             .params = 6 },
+	[UPDATE_PROFILE] = { .name = "users update profile",
+	                     .sql = "UPDATE users SET username = ?, name = ?, phone_number = ?, "
+	                            "updated_at = GREATEST(UTC_TIMESTAMP(3), updated_at + INTERVAL 1000 MICROSECOND) WHERE id = ?",
+	                     .params = 4 },
+	[SET_STATUS] = { .name = "users set status",
+	                 .sql = "UPDATE users SET status = ?, updated_at = UTC_TIMESTAMP(3) WHERE id = ?",
+	                 .params = 2 },
+	[TOUCH_LOGIN] = { .name = "users touch login",
+	                  .sql = "UPDATE users SET last_login_at = UTC_TIMESTAMP(3) WHERE id = ?",
+	                  .params = 1 },
+	[SET_PASSWORD] = { .name = "users set password",
+	                   .sql = "UPDATE users SET password_hash = ?, password_version = password_version + 1, "
+	                          "updated_at = UTC_TIMESTAMP(3) WHERE id = ? AND password_version = ?",
+	                   .params = 3 },
+	[REHASH] = { .name = "users rehash",
+	             .sql = "UPDATE users SET password_hash = ? WHERE id = ? AND password_version = ?",
+	             .params = 3 },
+	[DELETE] = { .name = "users delete", .sql = "DELETE FROM users WHERE id = ?", .params = 1 },
+};
+
+const struct stmt_table users_statements = { stmts, COUNT(stmts) };
+
+/* "" is NULL in the table. */
+static struct arg
+arg_nullable(const char *text)
+{
+	return arg_text(text[0] != '\0' ? text : NULL);
+}
+
+/* A statement that must hit its one row. */
+static enum err
+run_one(struct db *db, int stmt, const struct arg *args, size_t n)
+{
+	uint64_t changed = 0;
+	const enum err err = db_run(db, &stmts[stmt], args, n, &changed);
+
+	return err == OK && changed == 0 ? ERR_NO_ROW : err;
+}
+
+enum err
+users_by_id(struct db *db, const struct uuid *id, struct user *out)
+{
+	return db_row(db, &stmts[BY_ID], ARGS(arg_uuid(id)), out);
+}
+
+enum err
+users_by_email(struct db *db, struct str email, struct user *out)
+{
+	return db_row(db, &stmts[BY_EMAIL], ARGS(arg_str(email)), out);
+}
+
+enum err
+users_by_username(struct db *db, struct str username, struct user *out)
+{
+	return db_row(db, &stmts[BY_USERNAME], ARGS(arg_str(username)), out);
+}
+
+enum err
+users_list(struct db *db, struct str after, struct user *out, size_t max, size_t *n_out)
+{
+	const struct str from = after.p != NULL ? after : STR("00000000-0000-0000-0000-000000000000");
+
+	return db_rows(db, &stmts[LIST], ARGS(arg_str(from), arg_u64(max)), out, sizeof(*out), max, n_out);
+}
+
+enum err
+users_taken(struct db *db, struct str email, struct str username, const struct uuid *self, struct users_taken *out)
+{
+	return db_row(db, &stmts[TAKEN], ARGS(arg_str(email), arg_uuid(self), arg_str(username), arg_uuid(self)), out);
+}
+
+enum err
+users_insert(struct db *db, const struct user *user)
+{
+	return db_run(db, &stmts[INSERT],
+	              ARGS(arg_uuid(&user->id), arg_text(user->email), arg_nullable(user->username),
+	                   arg_nullable(user->name), arg_nullable(user->phone_number), arg_text(user->password_hash)),
+	              NULL);
+}
+
+enum err
+users_update_profile(struct db *db, const struct user *user)
+{
+	return run_one(db, UPDATE_PROFILE,
+	               ARGS(arg_nullable(user->username), arg_nullable(user->name), arg_nullable(user->phone_number),
+	                    arg_uuid(&user->id)));
+}
+
+enum err
+users_set_status(struct db *db, const struct uuid *id, const char *status)
+{
+	return run_one(db, SET_STATUS, ARGS(arg_text(status), arg_uuid(id)));
+}
+
+enum err
+users_touch_login(struct db *db, const struct uuid *id)
+{
+	return db_run(db, &stmts[TOUCH_LOGIN], ARGS(arg_uuid(id)), NULL);
+}
+
+enum err
+users_set_password(struct db *db, const struct uuid *id, uint32_t version, const char *hash)
+{
+	return run_one(db, SET_PASSWORD, ARGS(arg_text(hash), arg_uuid(id), arg_u64(version)));
+}
+
+enum err
+users_rehash(struct db *db, const struct uuid *id, uint32_t version, const char *hash)
+{
+	return run_one(db, REHASH, ARGS(arg_text(hash), arg_uuid(id), arg_u64(version)));
+}
+
+enum err
+users_delete(struct db *db, const struct uuid *id)
+{
+	return run_one(db, DELETE, ARGS(arg_uuid(id)));
+}

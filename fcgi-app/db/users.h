@@ -1,0 +1,59 @@
+/* users.h: the table of people. Every function: ERR_DB when the database fails. */
+#ifndef LATCH_DB_USERS_H
+#define LATCH_DB_USERS_H
+
+#include "db/db.h"
+
+/* A row as the service uses it. Text that is NULL in the table is "" here; a time that is NULL has ms 0. */
+struct user {
+	struct uuid id;
+	char email[255];
+	bool email_verified;
+	char username[33];
+	char name[4 * 200 + 1];
+	char phone_number[17];
+	char status[17]; /* "active", "disabled" or "pending" */
+	struct timestamp created_at, updated_at, last_login_at;
+	char password_hash[256]; /* PHC string; wipe after use */
+	uint32_t password_version;
+};
+
+/* The columns above in their order, for other files' joins: u is the table's alias. */
+#define USER_COLUMNS_SQL                                                                                               \
+	"u.id, u.email, u.email_verified, u.username, u.name, u.phone_number, u.status, u.created_at, u.updated_at, "      \
+	"u.last_login_at, u.password_hash, u.password_version"
+extern const struct column user_columns[];
+enum { USER_COLUMNS = 12 };
+
+/* ERR_NO_ROW when there is none. E-mail addresses and user names compare without case. */
+enum err users_by_id(struct db *db, const struct uuid *id, struct user *out) MUST_USE;
+enum err users_by_email(struct db *db, struct str email, struct user *out) MUST_USE;
+enum err users_by_username(struct db *db, struct str username, struct user *out) MUST_USE;
+
+/* Up to max users with an id above `after` (absent: from the start), in the order of their ids. */
+enum err users_list(struct db *db, struct str after, struct user *out, size_t max, size_t *n_out) MUST_USE;
+
+/* Which of these somebody else than `self` has. Absent: not asked. */
+struct users_taken {
+	bool email, username;
+};
+enum err users_taken(struct db *db, struct str email, struct str username, const struct uuid *self,
+                     struct users_taken *out) MUST_USE;
+
+/* Adds an active user; reads id, email, username, name, phone_number and password_hash. ERR_DUPLICATE: see
+ * users_taken. */
+enum err users_insert(struct db *db, const struct user *user) MUST_USE;
+/* Writes username, name and phone_number. ERR_DUPLICATE, ERR_NO_ROW. */
+enum err users_update_profile(struct db *db, const struct user *user) MUST_USE;
+enum err users_set_status(struct db *db, const struct uuid *id, const char *status) MUST_USE;
+enum err users_touch_login(struct db *db, const struct uuid *id) MUST_USE;
+
+/* Sets a new password where the version is still the one that was read: ERR_NO_ROW when somebody was faster. */
+enum err users_set_password(struct db *db, const struct uuid *id, uint32_t version, const char *hash) MUST_USE;
+/* Replaces the hash of the same password, under the same condition. */
+enum err users_rehash(struct db *db, const struct uuid *id, uint32_t version, const char *hash) MUST_USE;
+
+/* Removes the row and all that hangs on it. ERR_NO_ROW. */
+enum err users_delete(struct db *db, const struct uuid *id) MUST_USE;
+
+#endif

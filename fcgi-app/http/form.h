@@ -1,0 +1,11 @@
+/* form.h: application/x-www-form-urlencoded bodies (WHATWG URL, 5.1), into the same structs as JSON. */
+#ifndef LATCH_HTTP_FORM_H
+#define LATCH_HTTP_FORM_H
+
+#include "http/schema.h"
+
+/* Like json_decode. ERR_BAD_REQUEST: a broken percent-encoding, NUL, or a field of the schema sent twice. */
+enum err form_decode(const struct schema *schema, struct str body, struct arena *arena, void **out,
+                     struct reason *why) MUST_USE;
+
+#endif

@@ -1,0 +1,216 @@
+#include "http/json.h"
+
+#include <jansson.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RENDER_GUESS = 2048 };
+
+static void
+free_wiped(void *p)
+{
+	if (p == NULL)
+		return;
+	explicit_bzero(p, malloc_usable_size(p));
+	free(p);
+}
+
+void
+json_init(void)
+{
+	json_set_alloc_funcs(malloc, free_wiped);
+}
+
+/* ---- Decoding -------------------------------------------------------------------------------------------------- */
+
+static bool
+deeper_than(json_t *value, unsigned levels)
+{
+	const char *key;
+	size_t i;
+	json_t *child;
+	bool deeper = false;
+
+	if (levels == 0)
+		return json_is_object(value) || json_is_array(value);
+	if (json_is_object(value))
+		json_object_foreach(value, key, child)
+			deeper = deeper || deeper_than(child, levels - 1);
+	else if (json_is_array(value))
+		json_array_foreach(value, i, child)
+			deeper = deeper || deeper_than(child, levels - 1);
+	return deeper;
+}
+
+static void
+decode_field(const struct field *field, const json_t *value, struct arena *arena, void *out, struct reason *why)
+{
+	if (value == NULL)
+		field_missing(field, why);
+	else if (json_is_string(value))
+		field_accept(field, (struct str){ json_string_value(value), json_string_length(value) }, arena, out, why);
+	else if (json_is_null(value) && field->kind == KIND_MAYBE_STR)
+		((struct maybe_str *)(void *)((char *)out + field->at))->state = MAYBE_NULL;
+	else if (json_is_null(value) && !field->required)
+		return;
+	else
+		(void)reason_field(why, field->name, "wrong_type", "must be a string");
+}
+
+enum err
+json_decode(const struct schema *schema, struct str body, struct arena *arena, void **out, struct reason *why)
+{
+	json_error_t error;
+
+	*out = arena_alloc(arena, schema->size);
+	if (*out == NULL)
+		return ERR_INTERNAL;
+	json_t *root = json_loadb(body.n > 0 ? body.p : "", body.n, JSON_REJECT_DUPLICATES, &error);
+	if (root == NULL)
+		return json_error_code(&error) == json_error_out_of_memory ? ERR_INTERNAL : ERR_JSON;
+	if (!json_is_object(root) || deeper_than(root, JSON_DEPTH_MAX)) {
+		json_decref(root);
+		return ERR_JSON;
+	}
+	for (size_t i = 0; i < schema->n; i++)
+		decode_field(&schema->fields[i], json_object_get(root, schema->fields[i].name), arena, *out, why);
+	json_decref(root);
+	return why->n > 0 ? ERR_FIELDS : OK;
+}
+
+/* ---- Documents ------------------------------------------------------------------------------------------------- */
+
+/* struct node is never defined: it is jansson's json_t under a name that may leave this file. */
+static json_t *
+json_of(struct node *node)
+{
+	return (json_t *)(void *)node;
+}
+
+static struct node *
+node_of(struct doc *doc, json_t *json)
+{
+	doc->failed = doc->failed || json == NULL;
+	return (struct node *)(void *)json;
+}
+
+struct node *
+doc_object(struct doc *doc)
+{
+	return node_of(doc, json_object());
+}
+
+struct node *
+doc_array(struct doc *doc)
+{
+	return node_of(doc, json_array());
+}
+
+struct node *
+doc_str(struct doc *doc, struct str value)
+{
+	return node_of(doc, value.p != NULL ? json_stringn(value.p, value.n) : json_null());
+}
+
+struct node *
+doc_text(struct doc *doc, const char *value)
+{
+	return doc_str(doc, str_of(value));
+}
+
+struct node *
+doc_int(struct doc *doc, long long value)
+{
+	return node_of(doc, json_integer(value));
+}
+
+struct node *
+doc_bool(struct doc *doc, bool value)
+{
+	return node_of(doc, json_boolean(value));
+}
+
+struct node *
+doc_null(struct doc *doc)
+{
+	return node_of(doc, json_null());
+}
+
+void
+doc_set(struct doc *doc, struct node *object, const char *key, struct node *value)
+{
+	if (json_object_set_new_nocheck(json_of(object), key, json_of(value)) != 0)
+		doc->failed = true;
+}
+
+void
+doc_push(struct doc *doc, struct node *array, struct node *value)
+{
+	if (json_array_append_new(json_of(array), json_of(value)) != 0)
+		doc->failed = true;
+}
+
+struct node *
+doc_get(struct node *object, const char *key)
+{
+	return (struct node *)(void *)json_object_get(json_of(object), key);
+}
+
+enum err
+doc_render(struct doc *doc, struct node *root, struct arena *arena, struct str *out)
+{
+	size_t size = RENDER_GUESS, n = 0;
+	char *text = doc->failed ? NULL : arena_alloc(arena, size);
+
+	if (text != NULL)
+		n = json_dumpb(json_of(root), text, size, JSON_COMPACT);
+	if (n > size) {
+		size = n;
+		text = arena_alloc(arena, size);
+		n = text != NULL ? json_dumpb(json_of(root), text, size, JSON_COMPACT) : 0;
+	}
+	json_decref(json_of(root));
+	*out = (struct str){ text, n };
+	return n > 0 ? OK : ERR_INTERNAL;
+}
+
+/* ---- Encoding -------------------------------------------------------------------------------------------------- */
+
+static struct node *
+encode_field(struct doc *doc, const struct field *field, const void *in)
+{
+	const void *member = (const char *)in + field->at;
+	char time[TIMESTAMP_SIZE];
+
+	switch (field->kind) {
+	case KIND_STR:
+		return doc_str(doc, *(const struct str *)member);
+	case KIND_MAYBE_STR:
+		return doc_str(doc, ((const struct maybe_str *)member)->value);
+	case KIND_TEXT:
+	case KIND_UUID:
+		return field->nullable && *(const char *)member == '\0' ? doc_null(doc) : doc_text(doc, member);
+	case KIND_BOOL:
+		return doc_bool(doc, *(const bool *)member);
+	case KIND_U32:
+		return doc_int(doc, *(const uint32_t *)member);
+	case KIND_TIMESTAMP:
+		if (field->nullable && ((const struct timestamp *)member)->ms == 0)
+			return doc_null(doc);
+		timestamp_format(*(const struct timestamp *)member, time);
+		return doc_text(doc, time);
+	}
+	return NULL;
+}
+
+enum err
+json_encode(const struct schema *schema, const void *in, struct arena *arena, struct str *out)
+{
+	struct doc doc = { false };
+	struct node *root = doc_object(&doc);
+
+	for (size_t i = 0; i < schema->n; i++)
+		doc_set(&doc, root, schema->fields[i].name, encode_field(&doc, &schema->fields[i], in));
+	return doc_render(&doc, root, arena, out);
+}

@@ -1,0 +1,50 @@
+/*
+ * json.h: JSON in and out; the one module that sees jansson.
+ *
+ * jansson and not json-c: measured, json-c 0.16 in strict mode accepts single quotes, NaN, raw control characters, -01,
+ * overlong UTF-8 and duplicate keys; jansson refuses all of these, and libjwt brings it into the process anyway.
+ */
+#ifndef LATCH_HTTP_JSON_H
+#define LATCH_HTTP_JSON_H
+
+#include "http/schema.h"
+
+enum { JSON_DEPTH_MAX = 32 };
+
+/* Has everything that jansson frees wiped first. Call once, at boot. */
+void json_init(void);
+
+/* Decodes one JSON object (RFC 8259) into a zeroed struct of schema->size in the arena. Members that the schema does not
+ * name are ignored. ERR_JSON: not that, duplicate keys, NUL, invalid UTF-8, trailing bytes, nested deeper than
+ * JSON_DEPTH_MAX. ERR_FIELDS: why says of each field what is wrong. */
+enum err json_decode(const struct schema *schema, struct str body, struct arena *arena, void **out,
+                     struct reason *why) MUST_USE;
+
+/* Encodes the struct into the arena. */
+enum err json_encode(const struct schema *schema, const void *in, struct arena *arena, struct str *out) MUST_USE;
+
+/* ---- Documents that no struct describes -------------------------------------------------------------------------- */
+
+/* A document under construction. Running out of memory is remembered here and reported by doc_render. */
+struct doc {
+	bool failed;
+};
+struct node;
+
+struct node *doc_object(struct doc *doc);
+struct node *doc_array(struct doc *doc);
+struct node *doc_str(struct doc *doc, struct str value);
+struct node *doc_text(struct doc *doc, const char *value);
+struct node *doc_int(struct doc *doc, long long value);
+struct node *doc_bool(struct doc *doc, bool value);
+struct node *doc_null(struct doc *doc);
+/* Both take `value` over. Keys are literals of ours or known to be UTF-8. */
+void doc_set(struct doc *doc, struct node *object, const char *key, struct node *value);
+void doc_push(struct doc *doc, struct node *array, struct node *value);
+/* The member, or NULL. */
+struct node *doc_get(struct node *object, const char *key);
+
+/* The document's text in the arena; frees the document. ERR_INTERNAL: memory ran out on the way. */
+enum err doc_render(struct doc *doc, struct node *root, struct arena *arena, struct str *out) MUST_USE;
+
+#endif

@@ -1,0 +1,55 @@
+#include "http/schema.h"
+
+#include "core/text.h"
+
+static bool
+is_password_grant(struct str value)
+{
+	return str_eq(value, STR("password"));
+}
+
+const struct rule rule_email = { is_email, "must be an e-mail address, in ASCII", "email", NULL };
+const struct rule rule_username = { is_username, "must be 3 to 32 of a-z A-Z 0-9 . _ -", NULL, "^[a-zA-Z0-9._-]{3,32}$" };
+const struct rule rule_name = { is_display_name, "must be text without control characters", NULL, NULL };
+const struct rule rule_phone_number = { is_phone_number, "must be an E.164 number such as +4930123456", NULL,
+	                                    "^\\+[1-9][0-9]{7,14}$" };
+const struct rule rule_password = { NULL, "", "password", NULL };
+const struct rule rule_grant_type = { is_password_grant, "must be password", NULL, "^password$" };
+
+static void
+store(const struct field *field, struct str value, struct arena *arena, void *out, struct reason *why)
+{
+	void *member = (char *)out + field->at;
+	const struct str copy = str_dup(arena, value);
+
+	if (copy.p == NULL)
+		(void)reason_field(why, field->name, "too_long", "does not fit in memory with the rest");
+	else if (field->kind == KIND_MAYBE_STR)
+		*(struct maybe_str *)member = (struct maybe_str){ MAYBE_SET, copy };
+	else
+		*(struct str *)member = copy;
+}
+
+void
+field_accept(const struct field *field, struct str value, struct arena *arena, void *out, struct reason *why)
+{
+	const long points = utf8_length(value);
+
+	if (points < 0)
+		(void)reason_field(why, field->name, "invalid", "must be UTF-8 text without NUL");
+	else if ((uint64_t)points < field->min)
+		(void)reason_field(why, field->name, "too_short", field->min == 1 ? "must not be empty" : "is too short");
+	else if (field->max != 0 && (uint64_t)points > field->max)
+		(void)reason_field(why, field->name, "too_long", "is too long");
+	else if (field->rule != NULL && field->rule->valid != NULL && !field->rule->valid(value))
+		(void)reason_field(why, field->name, "invalid", field->rule->must);
+	else
+		store(field, value, arena, out, why);
+}
+
+void
+field_missing(const struct field *field, struct reason *why)
+{
+	if (field->required)
+		(void)reason_field(why, field->name, "required", "is required");
+}

@@ -1,0 +1,73 @@
+/*
+ * schema.h: a C struct as the fields of a JSON object or a form.
+ *
+ * One table decodes a request, encodes a reply, and is its OpenAPI schema. A field's kind follows from its member's type,
+ * so it cannot lie. Inputs are made of struct str (absent or text) and struct maybe_str (also null); outputs may be
+ * structs of other layers as they are: char arrays, times, ids.
+ */
+#ifndef LATCH_HTTP_SCHEMA_H
+#define LATCH_HTTP_SCHEMA_H
+
+#include "core/arena.h"
+#include "core/clock.h"
+#include "core/err.h"
+#include "core/random.h"
+#include "core/str.h"
+
+enum kind { KIND_STR, KIND_MAYBE_STR, KIND_TEXT, KIND_BOOL, KIND_U32, KIND_TIMESTAMP, KIND_UUID };
+
+#define KIND_OF(member)                                                                                                \
+	_Generic((member), struct str                                                                                     \
+	         : KIND_STR, struct maybe_str                                                                             \
+	         : KIND_MAYBE_STR, char *                                                                                 \
+	         : KIND_TEXT, bool                                                                                        \
+	         : KIND_BOOL, uint32_t                                                                                    \
+	         : KIND_U32, struct timestamp                                                                             \
+	         : KIND_TIMESTAMP, struct uuid                                                                            \
+	         : KIND_UUID)
+
+/* A named sort of text. */
+struct rule {
+	bool (*valid)(struct str value); /* NULL: any */
+	const char *must;                /* the complaint: "must be an e-mail address" */
+	const char *format;              /* OpenAPI's format, or NULL */
+	const char *pattern;             /* OpenAPI's pattern, or NULL */
+};
+
+extern const struct rule rule_email, rule_username, rule_name, rule_phone_number, rule_password, rule_grant_type;
+
+struct field {
+	const char *name;
+	enum kind kind;
+	size_t at, size;
+	bool required;     /* in an input */
+	bool nullable;     /* in an output: "" and the time 0 are null */
+	uint32_t min, max; /* code points; max 0: no bound */
+	const struct rule *rule;
+	const char *example, *help;
+};
+
+/* At least an example or a help text belongs to each. */
+#define FIELD(type, member, ...)                                                                                       \
+	{ .name = #member, .kind = KIND_OF(((type *)0)->member), .at = offsetof(type, member),                            \
+	  .size = sizeof(((type *)0)->member), __VA_ARGS__ }
+
+#define EXAMPLE_ID "01932c07-209c-7c11-8b0e-6a3f5d2e9c41"
+#define EXAMPLE_TIME "2026-01-31T12:00:00.000Z"
+
+struct schema {
+	const char *name; /* in OpenAPI's components */
+	size_t size;      /* of the struct */
+	const struct field *fields;
+	size_t n;
+};
+
+#define SCHEMA(title, type, table)                                                                                     \
+	{ .name = (title), .size = sizeof(type), .fields = (table), .n = COUNT(table) }
+
+/* Checks `value` (UTF-8 without NUL) for the field and puts a copy into its member of *out. A complaint goes to why. */
+void field_accept(const struct field *field, struct str value, struct arena *arena, void *out, struct reason *why);
+/* What a field that was not sent means: a complaint where it is required. */
+void field_missing(const struct field *field, struct reason *why);
+
+#endif

@@ -1,0 +1,167 @@
+/* main.c: a worker of the pool: boot, serve, drain. See latch-fcgi(8). */
+#include <getopt.h>
+#include <malloc.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "api/dispatch.h"
+#include "core/log.h"
+#include "http/fcgi.h"
+#include "http/json.h"
+#include "service/keys.h"
+
+/* A body of 64 KiB is in there once as it came and once decoded; the OpenAPI document is smaller. */
+enum { ARENA_SIZE = 512 * 1024, MMAP_THRESHOLD = 256 * 1024 };
+
+static const char usage[] =
+    "Usage: latch-fcgi [--config FILE] [--check-config | --sample-config | --version | --help]\n"
+    "A FastCGI worker of latch; spawn-fcgi and multiwatch start it with a listening socket as standard input.\n"
+    "  --config FILE     the configuration; else $LATCH_CONFIG, else the one the program was built with\n"
+    "  --check-config    report every bad key and value, and end: 0 when all is well, 78 when not\n"
+    "  --sample-config   print a configuration with every key at its default\n"
+    "  --version\n"
+    "  --help\n";
+
+/* No core file and no debugger: both would show keys and passwords. */
+static void
+harden(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+#ifndef LATCH_SANITIZED /* the leak check traces its own process */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+	(void)umask(077);
+	/* The 19 MiB of a password hash go back to the system at once. Left to itself malloc would keep them, for good. */
+	(void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+}
+
+static void
+log_request(const struct ctx *c, enum err err, uint64_t start_us)
+{
+	const struct request *request = c->request;
+	const struct response *response = c->response;
+	const struct str addr = request->remote_addr.p != NULL ? request->remote_addr : STR("-");
+	const bool failed = err == ERR_DB || err == ERR_INTERNAL;
+
+	log_info("request=%s method=%s route=%s status=%u us=%llu lane_us=%llu addr=%.*s%s%s%s%s", c->request_id,
+	         request->method == METHOD_OTHER ? "-" : request->head ? "HEAD" : method_name(request->method),
+	         c->route != NULL ? c->route->path : "-", response->status,
+	         (unsigned long long)(clock_mono_us() - start_us),
+	         (unsigned long long)lanes_waited_us(&c->app->lanes), (int)(addr.n < 45 ? addr.n : 45), addr.p,
+	         c->principal.user.id.text[0] != '\0' ? " user=" : "", c->principal.user.id.text,
+	         failed ? " error=" : "", failed ? db_error(c->app->db) : "");
+}
+
+static void
+serve(struct fcgi *fcgi, struct app *app, struct arena *arena)
+{
+	struct request request;
+	struct response response;
+	struct ctx c;
+
+	while (fcgi_next(fcgi, arena, &request) == FCGI_NEXT_REQUEST) {
+		const uint64_t start_us = clock_mono_us();
+		const enum err err = dispatch(&c, app, arena, &request, &response);
+		fcgi_send(fcgi, &request, &response);
+		log_request(&c, err, start_us);
+		fcgi_finish(fcgi);
+		explicit_bzero(&c, sizeof(c));
+		arena_reset(arena);
+	}
+}
+
+/* With the database away the worker serves, and says 503; with a schema that does not fit it must not. */
+static bool
+first_look(struct app *app)
+{
+	enum err err = db_begin_request(app->db);
+
+	if (err == OK)
+		err = keys_refresh(app);
+	if (err == OK)
+		return true;
+	if (db_schema_disagrees(app->db)) {
+		log_error("the database does not fit this program (latchctl migrate?): %s", db_error(app->db));
+		return false;
+	}
+	log_warn("starting without the database: %s", db_error(app->db));
+	return true;
+}
+
+static int
+run(struct app *app)
+{
+	struct arena arena;
+	const char *unset = routes_check();
+
+	if (unset != NULL) {
+		log_error("route %s: its row does not say who may", unset);
+		return EXIT_FAILURE;
+	}
+	if (!arena_open(&arena, ARENA_SIZE)) {
+		log_error("out of memory");
+		return EXIT_FAILURE;
+	}
+	struct fcgi *fcgi = fcgi_open(STDIN_FILENO);
+	const bool ok = fcgi != NULL && first_look(app);
+	if (ok)
+		serve(fcgi, app, &arena);
+	fcgi_close(fcgi);
+	arena_close(&arena);
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int
+main(int argc, char **argv)
+{
+	enum { CHECK = 256, SAMPLE };
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' }, { "check-config", no_argument, NULL, CHECK },
+		{ "sample-config", no_argument, NULL, SAMPLE }, { "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
+	};
+	extern char **environ;
+	const char *config = NULL;
+	bool check = false;
+
+	harden();
+	for (int option; (option = getopt_long(argc, argv, "c:Vh", options, NULL)) != -1;) {
+		switch (option) {
+		case 'c':
+			config = optarg;
+			break;
+		case CHECK:
+			check = true;
+			break;
+		case SAMPLE:
+			config_sample(stdout);
+			return EXIT_SUCCESS;
+		case 'V':
+			(void)puts("latch " LATCH_VERSION);
+			return EXIT_SUCCESS;
+		case 'h':
+			(void)fputs(usage, stdout);
+			return EXIT_SUCCESS;
+		default:
+			(void)fputs(usage, stderr);
+			return 2;
+		}
+	}
+	if (optind != argc) {
+		(void)fputs(usage, stderr);
+		return 2;
+	}
+
+	struct app app;
+	json_init();
+	const bool opened = app_open(&app, config_path(config), environ, check ? APP_COMMAND : APP_WORKER, stderr);
+	const int rc = !opened ? EX_CONFIG : check ? EXIT_SUCCESS : run(&app);
+	app_close(&app);
+	return rc;
+}

@@ -1,0 +1,176 @@
+#include "service/account.h"
+
+#include <string.h>
+
+#include "auth/password.h"
+#include "db/sessions.h"
+
+/* ---- The rules for passwords ----------------------------------------------------------------------------------- */
+
+static bool
+same(struct str password, const char *other)
+{
+	return other[0] != '\0' && str_eq_nocase(password, str_of(other));
+}
+
+/* NIST SP 800-63B, 5.1.1.2: length and a list of common values, no rules of composition. */
+static enum err
+check_password(const struct app *app, const struct user *user, struct str password, const char *field,
+               struct reason *why)
+{
+	const long points = utf8_length(password);
+
+	if (points < 0)
+		return reason_field(why, field, "invalid", "must be UTF-8 text without NUL");
+	if ((uint64_t)points < app->config.password_min)
+		return reason_field(why, field, "too_short", "is too short");
+	if (points > PASSWORD_POINTS_MAX || password.n > PASSWORD_BYTES_MAX)
+		return reason_field(why, field, "too_long", "may have at most 256 characters");
+	if (same(password, user->email) || same(password, user->username) || same(password, app->config.service_name))
+		return reason_field(why, field, "forbidden", "must not be the e-mail address, the user name or this service's name");
+	if (common_passwords_has(&app->common, password))
+		return reason_field(why, field, "common", "is one that everybody tries first");
+	return OK;
+}
+
+/* ---- Registering ----------------------------------------------------------------------------------------------- */
+
+/* Which of the two is taken, all of them at once: a client should not have to try again to learn of the second. */
+static enum err
+name_taken(struct app *app, const struct user *user, enum err otherwise, struct reason *why)
+{
+	struct users_taken taken = { false, false };
+	const struct str username = user->username[0] != '\0' ? str_of(user->username) : (struct str){ 0 };
+	const enum err err = users_taken(app->db, str_of(user->email), username, &user->id, &taken);
+
+	if (err != OK)
+		return err;
+	if (taken.email)
+		(void)reason_field(why, "email", "taken", "is registered already");
+	if (taken.username)
+		(void)reason_field(why, "username", "taken", "is somebody else's");
+	return taken.email || taken.username ? ERR_CONFLICT : otherwise;
+}
+
+enum err
+account_register(struct app *app, const struct registration *in, struct user *out, struct reason *why)
+{
+	*out = (struct user){ .id = uuid_new() };
+	if (!str_copy(out->email, sizeof(out->email), in->email)
+	    || !str_copy(out->username, sizeof(out->username), in->username)
+	    || !str_copy(out->name, sizeof(out->name), in->name)
+	    || !str_copy(out->phone_number, sizeof(out->phone_number), in->phone_number))
+		return ERR_INTERNAL;
+
+	enum err err = check_password(app, out, in->password, "password", why);
+	/* Asked before the hash, so that a taken name costs no lane; the unique keys decide. */
+	if (err == OK)
+		err = name_taken(app, out, OK, why);
+	if (err == OK)
+		err = password_hash(&app->hasher, in->password, out->password_hash);
+	if (err == OK)
+		err = users_insert(app->db, out);
+	if (err == ERR_DUPLICATE)
+		return name_taken(app, out, ERR_DB, why); /* gone again already: try again */
+	if (err != OK)
+		return err;
+	const struct uuid id = out->id;
+	return users_by_id(app->db, &id, out);
+}
+
+/* ---- Changing -------------------------------------------------------------------------------------------------- */
+
+static bool
+apply(const struct maybe_str *change, char *member, size_t size)
+{
+	if (change->state == MAYBE_ABSENT)
+		return true;
+	return str_copy(member, size, change->state == MAYBE_SET ? change->value : STR(""));
+}
+
+enum err
+account_change_profile(struct app *app, struct user *user, const struct profile_change *change, struct reason *why)
+{
+	if (!apply(&change->username, user->username, sizeof(user->username))
+	    || !apply(&change->name, user->name, sizeof(user->name))
+	    || !apply(&change->phone_number, user->phone_number, sizeof(user->phone_number)))
+		return ERR_INTERNAL;
+	const enum err err = users_update_profile(app->db, user);
+	if (err == ERR_DUPLICATE)
+		return name_taken(app, user, ERR_DB, why);
+	if (err != OK)
+		return err;
+	const struct uuid id = user->id;
+	return users_by_id(app->db, &id, user);
+}
+
+enum err
+account_confirm(struct app *app, const struct user *user, struct str current, struct reason *why)
+{
+	const enum err err = password_verify(&app->hasher, user->password_hash, current);
+
+	if (err == ERR_CREDENTIALS)
+		return reason_field(why, "current_password", "incorrect", "is not the current password");
+	return err;
+}
+
+struct password_change {
+	const struct user *user;
+	const char *hash;
+	const struct uuid *keep;
+};
+
+static enum err
+write_password(struct db *db, void *argument)
+{
+	const struct password_change *change = argument;
+	const enum err err = users_set_password(db, &change->user->id, change->user->password_version, change->hash);
+
+	return err == OK ? sessions_end_all(db, &change->user->id, change->keep) : err;
+}
+
+enum err
+account_set_password(struct app *app, const struct user *user, struct str password, const char *field,
+                     const struct uuid *keep, struct reason *why)
+{
+	char hash[PASSWORD_HASH_SIZE];
+	enum err err = check_password(app, user, password, field, why);
+
+	if (err == OK)
+		err = password_hash(&app->hasher, password, hash);
+	if (err != OK)
+		return err;
+	struct password_change change = { user, hash, keep };
+	err = db_transaction(app->db, write_password, &change);
+	explicit_bzero(hash, sizeof(hash));
+	return err;
+}
+
+static enum err
+disable(struct db *db, void *argument)
+{
+	const struct uuid *id = argument;
+	const enum err err = users_set_status(db, id, "disabled");
+
+	return err == OK ? sessions_end_all(db, id, NULL) : err;
+}
+
+enum err
+account_set_enabled(struct app *app, const struct uuid *id, bool enabled)
+{
+	struct uuid copy = *id;
+
+	return enabled ? users_set_status(app->db, id, "active") : db_transaction(app->db, disable, &copy);
+}
+
+enum err
+account_find(struct app *app, struct str who, struct user *out)
+{
+	struct uuid id;
+
+	if (uuid_valid(who) && str_copy(id.text, sizeof(id.text), who))
+		return users_by_id(app->db, &id, out);
+	if (who.n > 0 && memchr(who.p, '@', who.n) != NULL)
+		return users_by_email(app->db, who, out);
+	return users_by_username(app->db, who, out);
+}

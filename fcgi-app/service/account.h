@@ -1,0 +1,43 @@
+/*
+ * account.h: what an account goes through: made, changed, given another password, removed. The API and latchctl both
+ * call it. Each function: ERR_DB, ERR_BUSY and ERR_INTERNAL besides what is named; `why` gets what the caller may tell.
+ */
+#ifndef LATCH_SERVICE_ACCOUNT_H
+#define LATCH_SERVICE_ACCOUNT_H
+
+#include "db/users.h"
+#include "service/app.h"
+
+/* Valid values (core/text.h); absent: none. The password exactly as received. */
+struct registration {
+	struct str email, password, username, name, phone_number;
+};
+
+/* ERR_FIELDS: the password is too short, too long, common, or the e-mail address, user name or service name.
+ * ERR_CONFLICT: why names each of email and username that is taken. */
+enum err account_register(struct app *app, const struct registration *in, struct user *out, struct reason *why) MUST_USE;
+
+/* The members of struct user that may be changed; MAYBE_ABSENT leaves one as it is, MAYBE_NULL clears it. */
+struct profile_change {
+	struct maybe_str username, name, phone_number;
+};
+
+/* Changes *user and its row. ERR_CONFLICT: the user name is taken. ERR_NO_ROW: the user is gone. */
+enum err account_change_profile(struct app *app, struct user *user, const struct profile_change *change,
+                                struct reason *why) MUST_USE;
+
+/* Checks the current password. ERR_FIELDS: `current_password` is not it. */
+enum err account_confirm(struct app *app, const struct user *user, struct str current, struct reason *why) MUST_USE;
+
+/* Sets a password under the rules of account_register, and ends every session but `keep` (NULL: all). `field` is what
+ * why calls it. ERR_NO_ROW: the user is gone, or the password was changed meanwhile. */
+enum err account_set_password(struct app *app, const struct user *user, struct str password, const char *field,
+                              const struct uuid *keep, struct reason *why) MUST_USE;
+
+/* Disables an account and ends its sessions, or makes it active. ERR_NO_ROW. */
+enum err account_set_enabled(struct app *app, const struct uuid *id, bool enabled) MUST_USE;
+
+/* Finds a user by id, e-mail address or user name. ERR_NO_ROW. */
+enum err account_find(struct app *app, struct str who, struct user *out) MUST_USE;
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * app.h: everything that a request or a command needs besides itself. Made once at boot, passed in everywhere; there are
+ * no other globals.
+ */
+#ifndef LATCH_SERVICE_APP_H
+#define LATCH_SERVICE_APP_H
+
+#include <stdio.h>
+
+#include "auth/common_passwords.h"
+#include "auth/keyring.h"
+#include "auth/password.h"
+#include "auth/seal.h"
+#include "auth/token.h"
+#include "core/config.h"
+#include "core/lanes.h"
+#include "db/db.h"
+
+struct app {
+	struct config config;
+	struct db *db;
+	struct master_key master;
+	struct common_passwords common;
+	struct lanes lanes;
+	struct hasher hasher;
+	struct keyring keyring;
+	struct tokens tokens;
+	uint64_t keys_read_us; /* when the keyring was last read; 0: never */
+};
+
+/* As a worker: with hash lanes. As a person at the command line: without, and only what each command opens. */
+enum app_role { APP_WORKER, APP_COMMAND };
+
+/* Loads the config and opens all that needs no database. False when anything is wrong: every complaint has then been
+ * written to `complaints`, a line each. app_close in either case. */
+bool app_open(struct app *app, const char *config_file, char *const *environment, enum app_role role,
+              FILE *complaints) MUST_USE;
+void app_close(struct app *app);
+
+#endif

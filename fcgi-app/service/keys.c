@@ -1,0 +1,163 @@
+#include "service/keys.h"
+
+#include <string.h>
+
+#include "auth/base64url.h"
+#include "core/log.h"
+#include "core/random.h"
+
+enum { KID_BYTES = 12 };
+
+#define KEY_PURPOSE STR("latch signing key v1")
+
+/* What is authenticated with a sealed key: a private key put into another row, or under another algorithm, does not
+ * open. */
+static struct str
+label_of(const char *kid, const char *alg, char out[KID_SIZE + 16])
+{
+	(void)snprintf(out, KID_SIZE + 16, "%.8s %.32s", alg, kid);
+	return str_of(out);
+}
+
+static enum err
+open_key(const struct app *app, const struct signing_key *row, struct key *out)
+{
+	struct bytes plain;
+	char label[KID_SIZE + 16];
+	enum token_alg alg;
+
+	if (!jws_alg_parse(row->alg, &alg))
+		return ERR_INTERNAL;
+	enum err err = unseal(&app->master, KEY_PURPOSE, label_of(row->kid, row->alg, label), &row->sealed, &plain);
+	if (err == OK)
+		err = key_init(out, str_of(row->kid), alg, row->sign_from, jws_key_import(alg, &plain));
+	explicit_bzero(&plain, sizeof(plain));
+	return err;
+}
+
+/* The ring's keys as the rows say, keeping those that are held already. A key that does not open is left out, with a
+ * line in the log: the others go on serving. */
+static enum err
+rebuild(struct app *app, const struct signing_key *rows, size_t n)
+{
+	struct key keys[KEYRING_MAX];
+	size_t kept = 0;
+	bool changed = false;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct key *old = keyring_find(&app->keyring, str_of(rows[i].kid));
+		if (old != NULL) {
+			keys[kept] = *old;
+			changed = changed || old->sign_from.ms != rows[i].sign_from.ms;
+			keys[kept++].sign_from = rows[i].sign_from;
+		} else if (open_key(app, &rows[i], &keys[kept]) == OK) {
+			changed = true;
+			kept++;
+		} else {
+			log_error("signing key %s does not open: is key_file the one it was made with?", rows[i].kid);
+		}
+	}
+	if (!changed && kept == app->keyring.n)
+		return OK;
+	return keyring_replace(&app->keyring, keys, kept);
+}
+
+enum err
+keys_refresh(struct app *app)
+{
+	struct signing_key rows[KEYRING_MAX];
+	const uint64_t now = clock_mono_us();
+	size_t n;
+
+	if (app->keys_read_us != 0 && now - app->keys_read_us < KEYS_REFRESH_MS * 1000)
+		return OK;
+	enum err err = db_begin_request(app->db);
+	if (err == OK)
+		err = signing_keys_live(app->db, rows, COUNT(rows), &n);
+	if (err != OK)
+		return err;
+	app->keys_read_us = now;
+	return rebuild(app, rows, n);
+}
+
+enum err
+keys_create(struct app *app, bool at_once, char kid_out[KID_SIZE])
+{
+	struct signing_key row = { 0 };
+	struct bytes plain = { 0 };
+	unsigned char id[KID_BYTES];
+	char label[KID_SIZE + 16];
+	const struct config *config = &app->config;
+	const char *alg = jws_alg_name(config->token_alg);
+	struct signing_key live[KEYRING_MAX];
+	size_t n;
+
+	enum err err = signing_keys_retire_superseded(app->db, config->access_ttl_s);
+	if (err == OK)
+		err = signing_keys_live(app->db, live, COUNT(live), &n);
+	if (err != OK)
+		return err;
+	if (n == COUNT(live))
+		return ERR_CONFLICT;
+	struct jws_key *key = jws_key_generate(config->token_alg);
+	if (key == NULL)
+		return ERR_INTERNAL;
+	random_bytes(id, sizeof(id));
+	(void)base64url_encode(id, sizeof(id), row.kid);
+	memcpy(kid_out, row.kid, KID_SIZE);
+	(void)snprintf(row.alg, sizeof(row.alg), "%s", alg);
+
+	err = jws_key_export(key, &plain);
+	if (err == OK)
+		err = seal(&app->master, KEY_PURPOSE, label_of(row.kid, alg, label), plain.p, plain.n, &row.sealed);
+	explicit_bzero(&plain, sizeof(plain));
+	jws_key_free(key);
+	if (err == OK)
+		err = signing_keys_insert(app->db, &row, at_once ? 0 : config->jwks_max_age_s);
+	return err;
+}
+
+enum err
+keys_list(struct app *app, struct signing_key *out, size_t max, size_t *n_out, char signer_kid_out[KID_SIZE])
+{
+	const struct timestamp now = clock_now();
+	const struct signing_key *signer = NULL;
+	const enum err err = signing_keys_all(app->db, out, max, n_out);
+
+	if (err != OK)
+		return err;
+	for (size_t i = 0; i < *n_out; i++)
+		if (out[i].retired_at.ms == 0 && out[i].sign_from.ms <= now.ms
+		    && (signer == NULL || out[i].sign_from.ms > signer->sign_from.ms))
+			signer = &out[i];
+	(void)snprintf(signer_kid_out, KID_SIZE, "%s", signer != NULL ? signer->kid : "");
+	return OK;
+}
+
+const char *
+keys_state(const struct signing_key *key, const char *signer_kid, struct timestamp now)
+{
+	if (key->retired_at.ms != 0)
+		return "retired";
+	if (key->sign_from.ms > now.ms)
+		return "next";
+	return strcmp(key->kid, signer_kid) == 0 ? "signing" : "verifying";
+}
+
+enum err
+keys_retire(struct app *app, struct str kid)
+{
+	struct signing_key rows[KEYRING_MAX];
+	const struct timestamp now = clock_now();
+	size_t n, others = 0;
+	const enum err err = signing_keys_live(app->db, rows, COUNT(rows), &n);
+
+	if (err != OK)
+		return err;
+	for (size_t i = 0; i < n; i++)
+		if (!str_eq(kid, str_of(rows[i].kid)) && rows[i].sign_from.ms <= now.ms)
+			others++;
+	if (n > 0 && others == 0)
+		return ERR_CONFLICT;
+	return signing_keys_retire(app->db, kid);
+}

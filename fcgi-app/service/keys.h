@@ -1,0 +1,30 @@
+/* keys.h: the life of signing keys: made, published, used, superseded, retired. */
+#ifndef LATCH_SERVICE_KEYS_H
+#define LATCH_SERVICE_KEYS_H
+
+#include "db/signing_keys.h"
+#include "service/app.h"
+
+enum { KEYS_REFRESH_MS = 2000 };
+
+/* Reads the keys from the database where that was done more than KEYS_REFRESH_MS ago, so that a rotation reaches every
+ * worker within seconds. ERR_DB: the old keys stay in use. */
+enum err keys_refresh(struct app *app) MUST_USE;
+
+/* Makes a key of the configured algorithm that signs at once, or, where others may have cached the set without it, once
+ * jwks_max_age_s have passed. Also retires what was superseded so long ago that nothing it signed is valid.
+ * Its kid into kid_out. ERR_CONFLICT: KEYRING_MAX keys are live. */
+enum err keys_create(struct app *app, bool at_once, char kid_out[KID_SIZE]) MUST_USE;
+
+/* Takes a key out of use at once: its tokens are refused. ERR_NO_ROW: no such key. ERR_CONFLICT: it is the only one that
+ * can sign at this moment. */
+enum err keys_retire(struct app *app, struct str kid) MUST_USE;
+
+/* What a key is doing at this moment: "next", "signing", "verifying" or "retired". `signer` from keys_signer. */
+const char *keys_state(const struct signing_key *key, const char *signer_kid, struct timestamp now);
+
+/* The newest keys, and the kid of the one that signs ("" without one). */
+enum err keys_list(struct app *app, struct signing_key *out, size_t max, size_t *n_out,
+                   char signer_kid_out[KID_SIZE]) MUST_USE;
+
+#endif

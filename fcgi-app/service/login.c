@@ -1,0 +1,96 @@
+#include "service/login.h"
+
+#include <string.h>
+
+#include "core/log.h"
+#include "db/sessions.h"
+
+/* A hash made with other parameters than today's is made anew while the password is at hand. That it did not work is no
+ * reason to turn somebody away. */
+static void
+rehash(struct app *app, const struct user *user, struct str password)
+{
+	char hash[PASSWORD_HASH_SIZE];
+
+	if (!password_outdated(&app->hasher, user->password_hash))
+		return;
+	enum err err = password_hash(&app->hasher, password, hash);
+	if (err == OK)
+		err = users_rehash(app->db, &user->id, user->password_version, hash);
+	if (err != OK && err != ERR_NO_ROW)
+		log_warn("user %s: the password hash could not be renewed", user->id.text);
+	explicit_bzero(hash, sizeof(hash));
+}
+
+static enum err
+check_user(struct app *app, struct str who, struct str password, struct user *user)
+{
+	const bool address = who.n > 0 && memchr(who.p, '@', who.n) != NULL;
+	const enum err found = address ? users_by_email(app->db, who, user) : users_by_username(app->db, who, user);
+
+	if (found == ERR_NO_ROW)
+		return password_verify_nobody(&app->hasher, password);
+	if (found != OK)
+		return found;
+	const enum err err = password_verify(&app->hasher, user->password_hash, password);
+	if (err != OK)
+		return err;
+	return strcmp(user->status, "active") == 0 ? OK : ERR_DISABLED;
+}
+
+struct new_session {
+	struct uuid id;
+	const struct user *user;
+	uint32_t ttl_s;
+};
+
+static enum err
+write_session(struct db *db, void *argument)
+{
+	const struct new_session *session = argument;
+	const enum err err = sessions_insert(db, &session->id, session->user, session->ttl_s);
+
+	return err == OK ? users_touch_login(db, &session->user->id) : err;
+}
+
+enum err
+login(struct app *app, struct str who, struct str password, struct arena *arena, struct login *out)
+{
+	struct user user = { 0 };
+	enum err err = check_user(app, who, password, &user);
+
+	if (err == OK) {
+		rehash(app, &user, password);
+		struct new_session session = { uuid_new(), &user, app->config.session_ttl_s };
+		err = db_transaction(app->db, write_session, &session);
+		/* Disabled, removed or given another password since it was read: as if it had come a moment later. */
+		if (err == ERR_NO_ROW)
+			err = ERR_CREDENTIALS;
+		*out = (struct login){ .expires_in_s = app->config.access_ttl_s, .user_id = user.id };
+		if (err == OK)
+			err = token_issue(&app->tokens, &user.id, &session.id, clock_now(), arena, &out->access_token);
+	}
+	explicit_bzero(&user, sizeof(user));
+	return err;
+}
+
+enum err
+principal_of_token(struct app *app, struct str token, struct principal *out)
+{
+	struct token_claims claims;
+	enum err err = token_check(&app->tokens, token, clock_now(), &claims);
+
+	if (err != OK)
+		return err;
+	out->session = claims.session;
+	err = sessions_user(app->db, &claims.session, &claims.subject, &out->user);
+	return err == ERR_NO_ROW ? ERR_TOKEN : err;
+}
+
+enum err
+logout(struct app *app, const struct principal *principal)
+{
+	const enum err err = sessions_end(app->db, &principal->session);
+
+	return err == ERR_NO_ROW ? ERR_TOKEN : err;
+}

@@ -1,0 +1,93 @@
+#include "service/migrate.h"
+
+#include <openssl/sha.h>
+#include <string.h>
+
+#include "db/migrations.h"
+
+enum { APPLIED_MAX = 999 };
+
+uint32_t
+schema_version(void)
+{
+	return migrations[migrations_n - 1].version;
+}
+
+static void
+checksum(const char *sql, char out[65])
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+
+	(void)SHA256((const unsigned char *)sql, strlen(sql), digest);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		(void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}
+
+static enum err
+run_step(struct db *owner, const struct migration *step)
+{
+	struct str rest = str_of(step->sql);
+	char statement[8192];
+
+	while (rest.n > 0) {
+		const char *end = memmem(rest.p, rest.n, ";\n", 2);
+		const struct str one = { rest.p, end != NULL ? (size_t)(end - rest.p) : rest.n };
+		rest = end != NULL ? (struct str){ end + 2, rest.n - one.n - 2 } : (struct str){ 0 };
+		if (!str_copy(statement, sizeof(statement), one))
+			return ERR_INTERNAL;
+		const enum err err = db_run_text(owner, statement);
+		if (err != OK)
+			return err;
+	}
+	struct migration_row row = { .version = step->version };
+	(void)snprintf(row.name, sizeof(row.name), "%s", step->name);
+	checksum(step->sql, row.checksum);
+	return migrations_insert(owner, &row);
+}
+
+/* Compares what was applied with what this program knows. */
+static enum err
+check_applied(const struct migration_row *rows, size_t n, FILE *report)
+{
+	char expected[65];
+
+	if (n > migrations_n) {
+		(void)fprintf(report, "the database has schema version %u, this program only %u: install the newer latch\n",
+		              rows[n - 1].version, schema_version());
+		return ERR_CONFLICT;
+	}
+	for (size_t i = 0; i < n; i++) {
+		checksum(migrations[i].sql, expected);
+		if (rows[i].version == migrations[i].version && strcmp(rows[i].checksum, expected) == 0)
+			continue;
+		(void)fprintf(report, "schema step %u (%s) is not what was applied to this database: restore the file\n",
+		              rows[i].version, rows[i].name);
+		return ERR_CONFLICT;
+	}
+	return OK;
+}
+
+enum err
+migrate(struct db *owner, FILE *report)
+{
+	static struct migration_row rows[APPLIED_MAX];
+	size_t n = 0;
+	enum err err = db_begin_request(owner);
+
+	if (err == OK)
+		err = migrations_lock(owner); /* the connection's end gives it back */
+	if (err == OK)
+		err = migrations_init(owner);
+	if (err == OK)
+		err = migrations_all(owner, rows, COUNT(rows), &n);
+	if (err == OK)
+		err = check_applied(rows, n, report);
+	for (size_t i = n; err == OK && i < migrations_n; i++) {
+		err = run_step(owner, &migrations[i]);
+		if (err == OK)
+			(void)fprintf(report, "applied %s\n", migrations[i].name);
+	}
+	if (err == OK)
+		(void)fprintf(report, "schema version %u\n", schema_version());
+	return err;
+}
