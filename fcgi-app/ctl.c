@@ -14,7 +14,8 @@ static const struct command commands[] = {
 	{ "doctor", "", "say what is wrong with this installation, and the mend", 0, "", command_doctor },
 	{ "keys list", "", "list the signing keys", 0, "", command_keys_list },
 	{ "keys create", "[--if-missing]", "make the first signing key", 0, "m", command_keys_create },
-	{ "keys rotate", "[--now]", "make the next signing key; it signs once caches know it", 0, "w", command_keys_rotate },
+	{ "keys rotate", "[--now]", "make the next signing key; it signs once caches know it", 0, "w",
+	  command_keys_rotate },
 	{ "keys retire", "KID", "refuse all tokens of a key", 1, "", command_keys_retire },
 	{ "user add", "EMAIL [--username USERNAME] [--name NAME] [--generate-password]", "add a user", 1, "ung",
 	  command_user_add },
@@ -124,7 +125,6 @@ read_options(int argc, char **argv, struct line *line)
 static int
 run(const struct command *command, const struct line *line, char **operands)
 {
-	extern char **environ;
 	const struct rlimit none = { 0, 0 };
 	struct app app;
 	int rc = EXIT_FAILED;

@@ -18,13 +18,13 @@
 enum { ARENA_SIZE = 512 * 1024, MMAP_THRESHOLD = 256 * 1024 };
 
 static const char usage[] =
-    "Usage: latch-fcgi [--config FILE] [--check-config | --sample-config | --version | --help]\n"
-    "A FastCGI worker of latch; spawn-fcgi and multiwatch start it with a listening socket as standard input.\n"
-    "  --config FILE     the configuration; else $LATCH_CONFIG, else the one the program was built with\n"
-    "  --check-config    report every bad key and value, and end: 0 when all is well, 78 when not\n"
-    "  --sample-config   print a configuration with every key at its default\n"
-    "  --version\n"
-    "  --help\n";
+	"Usage: latch-fcgi [--config FILE] [--check-config | --sample-config | --version | --help]\n"
+	"A FastCGI worker of latch; spawn-fcgi and multiwatch start it with a listening socket as standard input.\n"
+	"  --config FILE     the configuration; else $LATCH_CONFIG, else the one the program was built with\n"
+	"  --check-config    report every bad key and value, and end: 0 when all is well, 78 when not\n"
+	"  --sample-config   print a configuration with every key at its default\n"
+	"  --version\n"
+	"  --help\n";
 
 /* No core file and no debugger: both would show keys and passwords. */
 static void
@@ -50,12 +50,13 @@ log_request(const struct ctx *c, enum err err, uint64_t start_us)
 	const bool failed = err == ERR_DB || err == ERR_INTERNAL;
 
 	log_info("request=%s method=%s route=%s status=%u us=%llu lane_us=%llu addr=%.*s%s%s%s%s", c->request_id,
-	         request->method == METHOD_OTHER ? "-" : request->head ? "HEAD" : method_name(request->method),
+	         request->method == METHOD_OTHER ? "-"
+	         : request->head                 ? "HEAD"
+	                                         : method_name(request->method),
 	         c->route != NULL ? c->route->path : "-", response->status,
-	         (unsigned long long)(clock_mono_us() - start_us),
-	         (unsigned long long)lanes_waited_us(&c->app->lanes), (int)(addr.n < 45 ? addr.n : 45), addr.p,
-	         c->principal.user.id.text[0] != '\0' ? " user=" : "", c->principal.user.id.text,
-	         failed ? " error=" : "", failed ? db_error(c->app->db) : "");
+	         (unsigned long long)(clock_mono_us() - start_us), (unsigned long long)lanes_waited_us(&c->app->lanes),
+	         (int)(addr.n < 45 ? addr.n : 45), addr.p, c->principal.user.id.text[0] != '\0' ? " user=" : "",
+	         c->principal.user.id.text, failed ? " error=" : "", failed ? db_error(c->app->db) : "");
 }
 
 static void
@@ -122,11 +123,13 @@ main(int argc, char **argv)
 {
 	enum { CHECK = 256, SAMPLE };
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' }, { "check-config", no_argument, NULL, CHECK },
-		{ "sample-config", no_argument, NULL, SAMPLE }, { "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
+		{ "config", required_argument, NULL, 'c' },
+		{ "check-config", no_argument, NULL, CHECK },
+		{ "sample-config", no_argument, NULL, SAMPLE },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
-	extern char **environ;
 	const char *config = NULL;
 	bool check = false;
 

@@ -37,16 +37,16 @@ static const struct field login_fields[] = {
 	FIELD(struct login_request, email, .min = 1, .max = 254, .example = "ada@example.org",
 	      .help = "Either this or username"),
 	FIELD(struct login_request, username, .min = 1, .max = 254, .example = "ada"),
-	FIELD(struct login_request, password, .required = true, .min = 1, .max = PASSWORD_POINTS_MAX, .rule = &rule_password,
-	      .example = "correct horse battery staple"),
+	FIELD(struct login_request, password, .required = true, .min = 1, .max = PASSWORD_POINTS_MAX,
+	      .rule = &rule_password, .example = "correct horse battery staple"),
 };
 const struct schema login_in = SCHEMA("LoginRequest", struct login_request, login_fields);
 
 /* The OAuth 2.0 password flow (RFC 6749, 4.3.2): username holds either name. */
 static const struct field login_form_fields[] = {
 	FIELD(struct login_request, username, .required = true, .min = 1, .max = 254, .example = "ada@example.org"),
-	FIELD(struct login_request, password, .required = true, .min = 1, .max = PASSWORD_POINTS_MAX, .rule = &rule_password,
-	      .example = "correct horse battery staple"),
+	FIELD(struct login_request, password, .required = true, .min = 1, .max = PASSWORD_POINTS_MAX,
+	      .rule = &rule_password, .example = "correct horse battery staple"),
 	FIELD(struct login_request, grant_type, .rule = &rule_grant_type, .example = "password"),
 };
 const struct schema login_form = SCHEMA("LoginForm", struct login_request, login_form_fields);

@@ -55,8 +55,7 @@ write_problem(struct ctx *c, const struct problem *problem, struct str *out)
 {
 	struct doc doc = { false };
 	struct node *root = doc_object(&doc);
-	const struct str type =
-	    str_printf(c->arena, "%s/problems/%s", c->app->config.public_url, problem->slug);
+	const struct str type = str_printf(c->arena, "%s/problems/%s", c->app->config.public_url, problem->slug);
 
 	doc_set(&doc, root, "type", doc_str(&doc, type));
 	doc_set(&doc, root, "title", doc_text(&doc, problem->title));

@@ -250,7 +250,8 @@ describe_operation(struct doc *doc, struct arena *arena, const struct route *rou
 	struct str path = str_of(route->path + 1);
 	const struct str tag = str_cut(&path, '/');
 
-	doc_push(doc, tags, str_eq(tag, STR("auth")) || str_eq(tag, STR("users")) ? doc_str(doc, tag) : doc_text(doc, "meta"));
+	doc_push(doc, tags,
+	         str_eq(tag, STR("auth")) || str_eq(tag, STR("users")) ? doc_str(doc, tag) : doc_text(doc, "meta"));
 	doc_set(doc, operation, "tags", tags);
 	doc_set(doc, operation, "operationId", doc_str(doc, operation_id(arena, method, route->path)));
 	doc_set(doc, operation, "summary", doc_text(doc, route->summary));
@@ -278,7 +279,7 @@ describe_paths(struct doc *doc, struct arena *arena)
 	for (size_t i = 0; i < routes_n; i++) {
 		char method[8] = "";
 		const char *name = method_name(routes[i].method);
-		for (size_t m = 0; name[m] != '\0' && m < sizeof(method) - 1; m++)
+		for (size_t m = 0; m < sizeof(method) - 1 && name[m] != '\0'; m++)
 			method[m] = (char)tolower((unsigned char)name[m]);
 		if (doc_get(paths, routes[i].path) == NULL)
 			doc_set(doc, paths, routes[i].path, doc_object(doc));
@@ -292,7 +293,8 @@ describe_paths(struct doc *doc, struct arena *arena)
 static struct node *
 describe_schemes(struct doc *doc, struct str login_path)
 {
-	struct node *schemes = doc_object(doc), *oauth2 = doc_object(doc), *flows = doc_object(doc), *flow = doc_object(doc);
+	struct node *schemes = doc_object(doc), *oauth2 = doc_object(doc), *flows = doc_object(doc),
+				*flow = doc_object(doc);
 	struct node *bearer = doc_object(doc);
 
 	doc_set(doc, flow, "tokenUrl", doc_str(doc, login_path));
@@ -332,8 +334,9 @@ openapi_render(const struct ctx *c, struct str *out)
 	}
 	doc_set(doc, schemas, "Problem", describe_problem(doc));
 	doc_set(doc, components, "schemas", schemas);
-	doc_set(doc, components, "securitySchemes",
-	        describe_schemes(doc, str_printf(c->arena, "%.*s/auth/login", (int)mount.n, mount.p != NULL ? mount.p : "")));
+	doc_set(
+		doc, components, "securitySchemes",
+		describe_schemes(doc, str_printf(c->arena, "%.*s/auth/login", (int)mount.n, mount.p != NULL ? mount.p : "")));
 	doc_set(doc, root, "components", components);
 	return doc_render(doc, root, c->arena, out);
 }

@@ -72,7 +72,7 @@ enum err fail(struct ctx *c, enum err err, const char *detail) MUST_USE;
 /* ---- The handlers -------------------------------------------------------------------------------------------------- */
 
 extern const struct schema register_in, login_in, login_form, token_out, user_out, profile_in, password_in, delete_in,
-    status_out;
+	status_out;
 
 handler_fn auth_register, auth_login, auth_logout;
 handler_fn me_show, me_change, me_change_password, me_delete;

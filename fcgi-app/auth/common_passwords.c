@@ -88,10 +88,8 @@ common_passwords_has(const struct common_passwords *list, struct str password)
 
 	if (password.n == 0 || password.n > sizeof(lower))
 		return false;
-	for (size_t i = 0; i < password.n; i++) {
-		const char c = password.p[i];
-		lower[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-	}
+	for (size_t i = 0; i < password.n; i++)
+		lower[i] = ascii_lower(password.p[i]);
 	int order = -1;
 	while (low < high && order != 0) {
 		size_t start = low + (high - low) / 2;

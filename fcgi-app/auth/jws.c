@@ -18,7 +18,7 @@ enum { SECRET = 32, HS256_SIGNATURE = 32 };
 
 struct jws_key {
 	enum token_alg alg;
-	EVP_PKEY *pkey; /* ES256, RS256 */
+	EVP_PKEY *pkey;               /* ES256, RS256 */
 	unsigned char secret[SECRET]; /* HS256 */
 };
 
@@ -52,10 +52,10 @@ key_fits(enum token_alg alg, const EVP_PKEY *pkey)
 		return false;
 	if (alg == TOKEN_RS256)
 		return EVP_PKEY_is_a(pkey, "RSA") && EVP_PKEY_get_bits(pkey) >= 2048
-		       && EVP_PKEY_get_bits(pkey) <= 8 * RSA_MODULUS_MAX;
+		    && EVP_PKEY_get_bits(pkey) <= 8 * RSA_MODULUS_MAX;
 	return EVP_PKEY_is_a(pkey, "EC")
-	       && EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME, curve, sizeof(curve), NULL) == 1
-	       && strcmp(curve, "prime256v1") == 0;
+	    && EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME, curve, sizeof(curve), NULL) == 1
+	    && strcmp(curve, "prime256v1") == 0;
 }
 
 /* Takes pkey over. */
@@ -144,7 +144,7 @@ hmac(const struct jws_key *key, struct str input, unsigned char out[HS256_SIGNAT
 	unsigned n = 0;
 
 	return HMAC(EVP_sha256(), key->secret, SECRET, (const unsigned char *)input.p, input.n, out, &n) != NULL
-	       && n == HS256_SIGNATURE;
+	    && n == HS256_SIGNATURE;
 }
 
 /* OpenSSL speaks DER (RFC 3279, 2.2.3), JWS the two numbers side by side. */
@@ -157,8 +157,8 @@ der_to_raw(const unsigned char *der, size_t n, unsigned char raw[ES256_SIGNATURE
 	if (pair == NULL)
 		return false;
 	ECDSA_SIG_get0(pair, &r, &s);
-	const bool ok = BN_bn2binpad(r, raw, COORDINATE) == COORDINATE
-	                && BN_bn2binpad(s, raw + COORDINATE, COORDINATE) == COORDINATE;
+	const bool ok =
+		BN_bn2binpad(r, raw, COORDINATE) == COORDINATE && BN_bn2binpad(s, raw + COORDINATE, COORDINATE) == COORDINATE;
 	ECDSA_SIG_free(pair);
 	return ok;
 }
@@ -192,7 +192,7 @@ jws_sign(const struct jws_key *key, struct str input, unsigned char signature[JW
 	}
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool ok = ctx != NULL && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key->pkey) == 1
-	          && EVP_DigestSign(ctx, der, &n, (const unsigned char *)input.p, input.n) == 1;
+	       && EVP_DigestSign(ctx, der, &n, (const unsigned char *)input.p, input.n) == 1;
 	EVP_MD_CTX_free(ctx);
 	if (ok && key->alg == TOKEN_ES256) {
 		ok = der_to_raw(der, n, signature);
@@ -218,7 +218,7 @@ jws_verify(const struct jws_key *key, struct str input, const unsigned char *sig
 	}
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	const bool ok = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key->pkey) == 1
-	                && EVP_DigestVerify(ctx, signature, n, (const unsigned char *)input.p, input.n) == 1;
+	             && EVP_DigestVerify(ctx, signature, n, (const unsigned char *)input.p, input.n) == 1;
 	EVP_MD_CTX_free(ctx);
 	return ok;
 }
@@ -246,8 +246,8 @@ rsa_jwk(const struct jws_key *key, char out[JWK_TEXT_MAX])
 	char n_text[BASE64URL_SIZE(RSA_MODULUS_MAX)], e_text[16];
 	BIGNUM *n = NULL, *e = NULL;
 	const bool ok = EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_N, &n) == 1
-	                && EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1
-	                && BN_num_bytes(n) <= RSA_MODULUS_MAX && BN_num_bytes(e) <= 8;
+	             && EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1
+	             && BN_num_bytes(n) <= RSA_MODULUS_MAX && BN_num_bytes(e) <= 8;
 
 	if (ok) {
 		(void)base64url_encode(bytes, (size_t)BN_bn2bin(n, bytes), n_text);

@@ -18,8 +18,8 @@ key_init(struct key *key, struct str kid, enum token_alg alg, struct timestamp s
 		jws_key_free(jws);
 		return ERR_INTERNAL;
 	}
-	const int n = snprintf(json, sizeof(json), "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"JWT\"}", jws_alg_name(alg),
-	                       key->kid);
+	const int n =
+		snprintf(json, sizeof(json), "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"JWT\"}", jws_alg_name(alg), key->kid);
 	_Static_assert(BASE64URL_SIZE(sizeof(json)) <= KEY_HEADER_SIZE + 16, "the header fits");
 	key->header_n = base64url_encode(json, (size_t)n, key->header);
 	return OK;

@@ -57,8 +57,8 @@ read_cost(const char *phc, struct cost *out)
 	rest.p += head.n;
 	rest.n -= head.n;
 	return read_parameter(&rest, "m=", ',', MEMORY_KIB_MAX, &out->memory_kib)
-	       && read_parameter(&rest, "t=", ',', PASSES_MAX, &out->passes)
-	       && read_parameter(&rest, "p=", '$', PARALLELISM_MAX, &out->parallelism);
+	    && read_parameter(&rest, "t=", ',', PASSES_MAX, &out->passes)
+	    && read_parameter(&rest, "p=", '$', PARALLELISM_MAX, &out->parallelism);
 }
 
 static enum err
@@ -83,8 +83,8 @@ password_hash(struct hasher *hasher, struct str password, char out[PASSWORD_HASH
 	if (err != OK)
 		return err;
 	random_bytes(salt, sizeof(salt));
-	const int rc = argon2id_hash_encoded(hasher->passes, hasher->memory_kib, hasher->parallelism, password.p, password.n,
-	                                     salt, sizeof(salt), HASH, out, PASSWORD_HASH_SIZE);
+	const int rc = argon2id_hash_encoded(hasher->passes, hasher->memory_kib, hasher->parallelism, password.p,
+	                                     password.n, salt, sizeof(salt), HASH, out, PASSWORD_HASH_SIZE);
 	leave(hasher);
 	if (rc == ARGON2_OK)
 		return OK;
@@ -128,5 +128,5 @@ password_outdated(const struct hasher *hasher, const char *phc)
 	struct cost cost;
 
 	return !read_cost(phc, &cost) || cost.memory_kib != hasher->memory_kib || cost.passes != hasher->passes
-	       || cost.parallelism != hasher->parallelism;
+	    || cost.parallelism != hasher->parallelism;
 }

@@ -18,15 +18,11 @@ enum { NONCE = 12, TAG = 16, HEX_DIGITS = 64 };
 static bool
 read_hex(const char *hex, unsigned char *out, size_t n)
 {
-	for (size_t i = 0; i < 2 * n; i++) {
-		const char c = hex[i];
-		const int digit = c >= '0' && c <= '9'   ? c - '0'
-		                  : c >= 'a' && c <= 'f' ? c - 'a' + 10
-		                  : c >= 'A' && c <= 'F' ? c - 'A' + 10
-		                                         : -1;
-		if (digit < 0)
+	for (size_t i = 0; i < n; i++) {
+		const int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
+		if (high < 0 || low < 0)
 			return false;
-		out[i / 2] = (unsigned char)(i % 2 == 0 ? digit << 4 : out[i / 2] | digit);
+		out[i] = (unsigned char)(high * 16 + low);
 	}
 	return true;
 }
@@ -48,8 +44,8 @@ master_key_load(const char *path, struct master_key *out, char *complaint, size_
 		const bool whole = got == HEX_DIGITS || (got == HEX_DIGITS + 1 && text[HEX_DIGITS] == '\n');
 		ok = whole && read_hex(text, out->bytes, sizeof(out->bytes));
 		if (!ok)
-			(void)snprintf(complaint, complaint_size, "key_file %s: must be 64 hexadecimal digits (openssl rand -hex 32)",
-			               path);
+			(void)snprintf(complaint, complaint_size,
+			               "key_file %s: must be 64 hexadecimal digits (openssl rand -hex 32)", path);
 	}
 	explicit_bzero(text, sizeof(text));
 	if (fd >= 0)
@@ -94,10 +90,10 @@ seal(const struct master_key *master, struct str purpose, struct str label, cons
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	random_bytes(out->p, NONCE);
 	const bool ok = ctx != NULL && EVP_EncryptInit_ex2(ctx, EVP_aes_256_gcm(), key, out->p, NULL) == 1
-	                && EVP_EncryptUpdate(ctx, NULL, &length, (const unsigned char *)label.p, (int)label.n) == 1
-	                && EVP_EncryptUpdate(ctx, out->p + NONCE, &length, plain, (int)n) == 1
-	                && EVP_EncryptFinal_ex(ctx, out->p + NONCE + n, &length) == 1
-	                && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG, out->p + NONCE + n) == 1;
+	             && EVP_EncryptUpdate(ctx, NULL, &length, (const unsigned char *)label.p, (int)label.n) == 1
+	             && EVP_EncryptUpdate(ctx, out->p + NONCE, &length, plain, (int)n) == 1
+	             && EVP_EncryptFinal_ex(ctx, out->p + NONCE + n, &length) == 1
+	             && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG, out->p + NONCE + n) == 1;
 	EVP_CIPHER_CTX_free(ctx);
 	explicit_bzero(key, sizeof(key));
 	out->n = ok ? n + SEAL_OVERHEAD : 0;
@@ -118,10 +114,10 @@ unseal(const struct master_key *master, struct str purpose, struct str label, co
 	memcpy(tag, sealed->p + NONCE + n, TAG);
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	const bool ok = ctx != NULL && EVP_DecryptInit_ex2(ctx, EVP_aes_256_gcm(), key, sealed->p, NULL) == 1
-	                && EVP_DecryptUpdate(ctx, NULL, &length, (const unsigned char *)label.p, (int)label.n) == 1
-	                && EVP_DecryptUpdate(ctx, plain_out->p, &length, sealed->p + NONCE, (int)n) == 1
-	                && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG, tag) == 1
-	                && EVP_DecryptFinal_ex(ctx, plain_out->p + n, &length) == 1;
+	             && EVP_DecryptUpdate(ctx, NULL, &length, (const unsigned char *)label.p, (int)label.n) == 1
+	             && EVP_DecryptUpdate(ctx, plain_out->p, &length, sealed->p + NONCE, (int)n) == 1
+	             && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG, tag) == 1
+	             && EVP_DecryptFinal_ex(ctx, plain_out->p + n, &length) == 1;
 	EVP_CIPHER_CTX_free(ctx);
 	explicit_bzero(key, sizeof(key));
 	if (!ok) {

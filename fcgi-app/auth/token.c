@@ -140,9 +140,9 @@ read_claims(const struct config *config, struct str token, int64_t now_s, struct
 	/* Without a key libjwt only reads; signature_holds has verified. */
 	const int failure = jwt_decode(&jwt, text, NULL, 0);
 	const bool holds = failure == 0 && grant_is(jwt, "iss", config->issuer) && grant_is(jwt, "aud", config->audience)
-	                   && grant_uuid(jwt, "sub", &out->subject) && grant_uuid(jwt, "sid", &out->session)
-	                   && grant_seconds(jwt, "exp", &out->expires_at_s) && grant_seconds(jwt, "iat", &issued_at_s)
-	                   && out->expires_at_s > now_s && issued_at_s <= now_s + TOKEN_IAT_LEEWAY_S;
+	                && grant_uuid(jwt, "sub", &out->subject) && grant_uuid(jwt, "sid", &out->session)
+	                && grant_seconds(jwt, "exp", &out->expires_at_s) && grant_seconds(jwt, "iat", &issued_at_s)
+	                && out->expires_at_s > now_s && issued_at_s <= now_s + TOKEN_IAT_LEEWAY_S;
 	jwt_free(jwt);
 	explicit_bzero(text, sizeof(text));
 	return holds ? OK : failure == ENOMEM ? ERR_INTERNAL : ERR_TOKEN;

@@ -26,7 +26,7 @@ struct tokens {
 	struct token_slot {
 		unsigned char digest[32];
 		struct token_claims claims;
-	} *cache;
+	} * cache;
 };
 
 /* ERR_INTERNAL: out of memory. config and keyring must outlive it. */

@@ -40,6 +40,12 @@ arena_alloc(struct arena *arena, size_t size)
 }
 
 void
+arena_trim(struct arena *arena, const void *last, size_t size)
+{
+	arena->used = (size_t)((const unsigned char *)last - arena->base) + size;
+}
+
+void
 arena_reset(struct arena *arena)
 {
 	explicit_bzero(arena->base, arena->used);

@@ -25,6 +25,9 @@ void arena_close(struct arena *arena);
 /* `size` zeroed bytes aligned for any type; NULL when the arena is full. Owned by the arena. */
 void *arena_alloc(struct arena *arena, size_t size) MUST_USE;
 
+/* Gives back what the last arena_alloc got beyond its first `size` bytes; nothing must have been written there. */
+void arena_trim(struct arena *arena, const void *last, size_t size);
+
 /* Wipes what was given out and starts again. */
 void arena_reset(struct arena *arena);
 

@@ -39,12 +39,9 @@ timestamp_format(struct timestamp t, char out[TIMESTAMP_SIZE])
 struct timestamp
 timestamp_from_utc(int year, int month, int day, int hour, int minute, int second, int ms)
 {
-	struct tm tm = { .tm_year = year - 1900,
-		             .tm_mon = month - 1,
-		             .tm_mday = day,
-		             .tm_hour = hour,
-		             .tm_min = minute,
-		             .tm_sec = second };
+	struct tm tm = {
+		.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day, .tm_hour = hour, .tm_min = minute, .tm_sec = second
+	};
 
 	return (struct timestamp){ (int64_t)timegm(&tm) * 1000 + ms };
 }

@@ -134,11 +134,11 @@ parse_alg(struct str value, void *member, const struct key *key)
 	return "must be ES256, RS256 or HS256";
 }
 
-#define KEY(member, parser, least, most, value, text)                                                                 \
-	{                                                                                                                 \
-		.name = #member, .parse = (parser), .at = offsetof(struct config, member),                                    \
-		.size = sizeof(((struct config *)0)->member), .min = (least), .max = (most), .initial = (value),              \
-		.help = (text)                                                                                                \
+#define KEY(member, parser, least, most, value, text)                                                    \
+	{                                                                                                    \
+		.name = #member, .parse = (parser), .at = offsetof(struct config, member),                       \
+		.size = sizeof(((struct config *)0)->member), .min = (least), .max = (most), .initial = (value), \
+		.help = (text)                                                                                   \
 	}
 
 static const struct key keys[] = {
@@ -156,14 +156,17 @@ static const struct key keys[] = {
 	KEY(db_host, parse_text, 1, 0, "127.0.0.1", "MariaDB's host, where db_socket is empty."),
 	KEY(db_port, parse_number, 1, 65535, "3306", "MariaDB's port, where db_socket is empty."),
 	KEY(db_tls_ca, parse_path, 0, 0, "",
-	    "CA certificates (PEM) that MariaDB's certificate must chain to. Empty: no TLS; set it unless the network is yours."),
+	    "CA certificates (PEM) that MariaDB's certificate must chain to. Empty: no TLS; set it unless the network is "
+	    "yours."),
 	KEY(db_name, parse_text, 1, 0, "latch", "The database."),
 	KEY(db_user, parse_text, 1, 0, "latch", "The service's user: SELECT, INSERT, UPDATE, DELETE on db_name, no more."),
 	KEY(db_password, parse_text, 0, 0, "", "Its password. Better: db_password_file."),
 	KEY(db_password_file, parse_path, 0, 0, "", "A file whose first line is that password."),
-	KEY(db_owner_user, parse_text, 1, 0, "latch_owner", "The user that latchctl migrate works as: all rights on db_name."),
+	KEY(db_owner_user, parse_text, 1, 0, "latch_owner",
+	    "The user that latchctl migrate works as: all rights on db_name."),
 	KEY(db_owner_password, parse_text, 0, 0, "", "Its password. Better: db_owner_password_file."),
-	KEY(db_owner_password_file, parse_path, 0, 0, "", "A file whose first line is that password; workers never read it."),
+	KEY(db_owner_password_file, parse_path, 0, 0, "",
+	    "A file whose first line is that password; workers never read it."),
 	KEY(db_connect_timeout_s, parse_number, 1, 4, "2", "How long a connection to MariaDB may take, in seconds."),
 	KEY(db_timeout_s, parse_number, 1, 4, "2", "How long a statement may take, in seconds; then the answer is 503."),
 
@@ -175,7 +178,8 @@ static const struct key keys[] = {
 	KEY(jwks_max_age_s, parse_number, 10, 86400, "300",
 	    "How long others may cache the public keys, in seconds; a rotated key signs only after that."),
 
-	KEY(password_min, parse_number, 8, 64, "8", "The shortest password, in characters. NIST advises 15 where it is the only factor."),
+	KEY(password_min, parse_number, 8, 64, "8",
+	    "The shortest password, in characters. NIST advises 15 where it is the only factor."),
 	KEY(argon2_memory_kib, parse_number, 1024, 1048576, "19456", "argon2id's memory a hash, in KiB."),
 	KEY(argon2_passes, parse_number, 1, 16, "2", "argon2id's passes (t)."),
 	KEY(argon2_parallelism, parse_number, 1, 4, "1", "argon2id's lanes (p)."),
@@ -198,8 +202,7 @@ struct load {
 	bool from_environment[COUNT(keys)];
 };
 
-static void PRINTF(2, 3)
-complain(struct load *load, const char *fmt, ...)
+static void PRINTF(2, 3) complain(struct load *load, const char *fmt, ...)
 {
 	va_list args;
 
@@ -297,30 +300,37 @@ read_file(struct load *load)
 	explicit_bzero(line, sizeof(line));
 }
 
+/* "DB_HOST=127.0.0.1", what follows our prefix in the environment. */
+static void
+read_variable(struct load *load, struct str variable)
+{
+	struct str value = variable;
+	const struct str name = str_cut(&value, '=');
+	char lower[64];
+	size_t n = 0, i;
+
+	for (; n < name.n && n < sizeof(lower); n++)
+		lower[n] = ascii_lower(name.p[n]);
+	if (value.p == NULL || !find_key((struct str){ lower, n }, &i)) {
+		complain(load, "environment: unknown key LATCH_%.*s", (int)(name.n < 64 ? name.n : 64), name.p);
+		return;
+	}
+	load->from_environment[i] = true;
+	const char *wrong = set_key(load->out, i, value);
+	if (wrong != NULL)
+		complain_key(load, i, wrong);
+}
+
 /* LATCH_DB_HOST overrides db_host, and so on. A variable of our prefix that is no key is a typing error. */
 static void
 read_environment(struct load *load, char *const *environment)
 {
-	for (; *environment != NULL; environment++) {
-		struct str value = str_of(*environment);
-		struct str name = str_cut(&value, '=');
-		char lower[64];
-		size_t i;
+	const struct str prefix = STR("LATCH_");
 
-		if (!str_starts(name, STR("LATCH_")) || str_eq(name, STR("LATCH_CONFIG")) || value.p == NULL)
-			continue;
-		name.p += 6;
-		name.n -= 6;
-		for (i = 0; i < name.n && i < sizeof(lower); i++)
-			lower[i] = name.p[i] >= 'A' && name.p[i] <= 'Z' ? (char)(name.p[i] - 'A' + 'a') : name.p[i];
-		if (!find_key((struct str){ lower, i }, &i)) {
-			complain(load, "environment: unknown key LATCH_%.*s", (int)(name.n < 64 ? name.n : 64), name.p);
-			continue;
-		}
-		load->from_environment[i] = true;
-		const char *wrong = set_key(load->out, i, value);
-		if (wrong != NULL)
-			complain_key(load, i, wrong);
+	for (; *environment != NULL; environment++) {
+		const struct str variable = str_of(*environment);
+		if (str_starts(variable, prefix) && !str_starts(variable, STR("LATCH_CONFIG=")))
+			read_variable(load, (struct str){ variable.p + prefix.n, variable.n - prefix.n });
 	}
 }
 
@@ -370,10 +380,11 @@ finish(struct load *load)
 	if (c->hash_queue == AUTO)
 		c->hash_queue = lanes_default_queue(c->hash_lanes, c->workers);
 	if (c->hash_lanes + c->hash_queue >= c->workers)
-		complain(load,
-		         "hash_lanes (%u) and hash_queue (%u) must together be fewer than workers (%u): else a flood of log-ins "
-		         "takes them all",
-		         c->hash_lanes, c->hash_queue, c->workers);
+		complain(
+			load,
+			"hash_lanes (%u) and hash_queue (%u) must together be fewer than workers (%u): else a flood of log-ins "
+			"takes them all",
+			c->hash_lanes, c->hash_queue, c->workers);
 }
 
 const char *

@@ -11,12 +11,13 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/str.h"
 
 /* The set's members. PLACES counts everybody in a lane or in the queue, so its size is lanes + queue. The two sizes
  * beside them say what the set was made for. */
 enum { LANES_FREE, PLACES_FREE, LANES_SIZE, PLACES_SIZE, RESIZING, MEMBERS };
 
-enum { RESIZE_WAIT_S = 10, SIZE_MAX_MEMBER = 32767 };
+enum { RESIZE_WAIT_MS = 10000, SIZE_MAX_MEMBER = 32767, LANES_MAX = 256 };
 
 static int
 sem_do(int set, struct sembuf *ops, size_t n, uint64_t wait_ms)
@@ -40,7 +41,7 @@ resize(int set, unsigned short counter, unsigned short recorded, uint32_t size)
 		return old < 0 ? -1 : 0;
 	const short by = (short)((int)size - old);
 	struct sembuf ops[] = { { counter, by, 0 }, { recorded, by, 0 } };
-	return sem_do(set, ops, COUNT(ops), RESIZE_WAIT_S * 1000);
+	return sem_do(set, ops, COUNT(ops), RESIZE_WAIT_MS);
 }
 
 enum err
@@ -59,7 +60,7 @@ lanes_open(struct lanes *l, const char *key_path, uint32_t lanes, uint32_t queue
 	 * a lock that is free at 0. */
 	struct sembuf lock[] = { { RESIZING, 0, 0 }, { RESIZING, 1, SEM_UNDO } };
 	struct sembuf unlock[] = { { RESIZING, -1, SEM_UNDO | IPC_NOWAIT } };
-	int rc = l->set < 0 ? -1 : sem_do(l->set, lock, COUNT(lock), RESIZE_WAIT_S * 2000);
+	int rc = l->set < 0 ? -1 : sem_do(l->set, lock, COUNT(lock), 2 * (uint64_t)RESIZE_WAIT_MS);
 	if (rc == 0) {
 		rc = resize(l->set, LANES_FREE, LANES_SIZE, lanes);
 		if (rc == 0)
@@ -112,32 +113,33 @@ lanes_waited_us(struct lanes *l)
 	return us;
 }
 
-/* Reads one line of a cgroup v2 file; false when there is none. */
+/* The numbers in the first line of a cgroup v2 file; false when it is not there, or says "max". */
 static bool
-read_line(const char *path, char *line, size_t size)
+read_limits(const char *path, uint64_t *numbers, size_t n)
 {
+	char line[64];
 	FILE *f = fopen(path, "re");
+	bool ok = f != NULL && fgets(line, sizeof(line), f) != NULL;
 
-	if (f == NULL)
+	if (f != NULL)
+		(void)fclose(f);
+	if (!ok)
 		return false;
-	const bool got = fgets(line, (int)size, f) != NULL;
-	(void)fclose(f);
-	return got;
+	struct str rest = str_of(line);
+	rest = str_cut(&rest, '\n');
+	for (size_t i = 0; i < n && ok; i++)
+		ok = rest.p != NULL && parse_u64(str_cut(&rest, ' '), &numbers[i]);
+	return ok;
 }
 
 /* The limits of the cgroup that this process sees as its root: right in a container, and no limit elsewhere. */
 uint64_t
 machine_memory_kib(void)
 {
-	const uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES);
-	uint64_t kib = pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
-	char line[64];
-	unsigned long long limit;
+	const uint64_t kib = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
+	uint64_t limit;
 
-	if (read_line("/sys/fs/cgroup/memory.max", line, sizeof(line)) && sscanf(line, "%llu", &limit) == 1
-	    && limit / 1024 < kib)
-		kib = limit / 1024;
-	return kib;
+	return read_limits("/sys/fs/cgroup/memory.max", &limit, 1) && limit / 1024 < kib ? limit / 1024 : kib;
 }
 
 uint32_t
@@ -145,18 +147,17 @@ lanes_default(uint32_t memory_kib)
 {
 	const long online = sysconf(_SC_NPROCESSORS_ONLN);
 	uint64_t lanes = online > 0 ? (uint64_t)online : 1;
-	char line[64];
-	unsigned long long quota, period;
+	uint64_t quota[2]; /* microseconds of processor time in a period of so many */
 
-	if (read_line("/sys/fs/cgroup/cpu.max", line, sizeof(line)) && sscanf(line, "%llu %llu", &quota, &period) == 2
-	    && period > 0 && (quota + period - 1) / period < lanes)
-		lanes = (quota + period - 1) / period;
+	if (read_limits("/sys/fs/cgroup/cpu.max", quota, COUNT(quota)) && quota[1] > 0
+	    && (quota[0] + quota[1] - 1) / quota[1] < lanes)
+		lanes = (quota[0] + quota[1] - 1) / quota[1];
 
 	const uint64_t fit = machine_memory_kib() / 4 / (memory_kib > 0 ? memory_kib : 1);
 	if (lanes > fit)
 		lanes = fit;
-	if (lanes > 256)
-		lanes = 256;
+	if (lanes > LANES_MAX)
+		lanes = LANES_MAX;
 	return lanes > 0 ? (uint32_t)lanes : 1;
 }
 

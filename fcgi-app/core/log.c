@@ -7,8 +7,7 @@
 
 #include "core/clock.h"
 
-static void PRINTF(2, 0)
-log_write(const char *level, const char *fmt, va_list args)
+static void PRINTF(2, 0) log_write(const char *level, const char *fmt, va_list args)
 {
 	char line[LOG_LINE_MAX];
 	char time[TIMESTAMP_SIZE];

@@ -19,10 +19,19 @@ str_eq(struct str a, struct str b)
 	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-static char
+char
 ascii_lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 bool
@@ -137,32 +146,25 @@ static size_t
 utf8_sequence(const unsigned char *p, size_t left)
 {
 	static const struct {
-		unsigned char first, last;       /* the lead byte */
+		unsigned char first, last;         /* the lead byte */
 		unsigned char second, second_last; /* the byte after it; any further one is 80..BF */
 		size_t length;
 	} forms[] = {
-		{ 0x01, 0x7f, 0x00, 0x00, 1 },
-		{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 },
-		{ 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xf1, 0xf3, 0x80, 0xbf, 4 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
+		{ 0x01, 0x7f, 0x00, 0x00, 1 }, { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+		{ 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
+		{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
 	};
 
 	for (size_t f = 0; f < COUNT(forms); f++) {
+		const size_t n = forms[f].length;
 		if (p[0] < forms[f].first || p[0] > forms[f].last)
 			continue;
-		if (forms[f].length > left)
+		if (n > left || (n > 1 && (p[1] < forms[f].second || p[1] > forms[f].second_last)))
 			return 0;
-		if (forms[f].length > 1 && (p[1] < forms[f].second || p[1] > forms[f].second_last))
-			return 0;
-		for (size_t i = 2; i < forms[f].length; i++)
-			if (p[i] < 0x80 || p[i] > 0xbf)
+		for (size_t i = 2; i < n; i++)
+			if ((p[i] & 0xc0) != 0x80)
 				return 0;
-		return forms[f].length;
+		return n;
 	}
 	return 0;
 }

@@ -59,6 +59,11 @@ bool str_copy(char *buf, size_t size, struct str s) MUST_USE;
 /* Decimal digits only, no sign, no space, at most UINT64_MAX. */
 bool parse_u64(struct str s, uint64_t *out) MUST_USE;
 
+/* A to Z as a to z; every other byte as it is. */
+char ascii_lower(char c);
+/* 0 to 15; -1 for what is no hexadecimal digit. */
+int hex_digit(char c);
+
 /* Code points of valid UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF, no NUL);
  * -1 when s is not that. */
 long utf8_length(struct str s);

@@ -13,8 +13,7 @@
 
 enum { GRANTS_MAX = 32, CLOCK_MS_MAX = 2000, MARIADB_MAJOR = 10, MARIADB_MINOR = 11 };
 
-static int PRINTF(1, 2)
-good(const char *fmt, ...)
+static int PRINTF(1, 2) good(const char *fmt, ...)
 {
 	va_list args;
 
@@ -26,8 +25,7 @@ good(const char *fmt, ...)
 	return 0;
 }
 
-static int PRINTF(1, 2)
-bad(const char *fmt, ...)
+static int PRINTF(1, 2) bad(const char *fmt, ...)
 {
 	va_list args;
 
@@ -42,9 +40,11 @@ bad(const char *fmt, ...)
 static int
 check_version(const struct server_info *info)
 {
-	unsigned major = 0, minor = 0;
+	struct str rest = str_of(info->version); /* "10.11.6-MariaDB-..." */
+	uint64_t major, minor;
 
-	if (sscanf(info->version, "%u.%u", &major, &minor) != 2 || strstr(info->version, "MariaDB") == NULL)
+	if (!parse_u64(str_cut(&rest, '.'), &major) || !parse_u64(str_cut(&rest, '.'), &minor)
+	    || strstr(info->version, "MariaDB") == NULL)
 		return bad("database server %s: must be MariaDB", info->version);
 	if (major < MARIADB_MAJOR || (major == MARIADB_MAJOR && minor < MARIADB_MINOR))
 		return bad("MariaDB %s: upgrade it to 10.11 or later", info->version);
@@ -103,9 +103,10 @@ check_privileges(struct app *app)
 			return bad("privileges: GRANT %s ON %s.* TO %s", needed[i], c->db_name, c->db_user);
 	for (size_t i = 0; i < COUNT(excess); i++)
 		if (everything || any_grants(all, n, excess[i]))
-			return bad("privileges: %s may %s; REVOKE ALL, then GRANT SELECT, INSERT, UPDATE, DELETE ON %s.*: migrations "
-			           "have a user of their own",
-			           c->db_user, everything ? "do everything" : excess[i], c->db_name);
+			return bad(
+				"privileges: %s may %s; REVOKE ALL, then GRANT SELECT, INSERT, UPDATE, DELETE ON %s.*: migrations "
+				"have a user of their own",
+				c->db_user, everything ? "do everything" : excess[i], c->db_name);
 	return good("privileges: %s may read and write rows, and no more", c->db_user);
 }
 
@@ -165,7 +166,8 @@ command_doctor(struct app *app, const struct options *options, char **operands)
 	(void)operands;
 	failures += check_url(&app->config) + check_memory(&app->config);
 	if (db_begin_request(app->db) != OK) {
-		failures += bad("database: %s%s", db_error(app->db), db_schema_disagrees(app->db) ? ": run latchctl migrate" : "");
+		failures +=
+			bad("database: %s%s", db_error(app->db), db_schema_disagrees(app->db) ? ": run latchctl migrate" : "");
 	} else if (server_info(app->db, &info) != OK) {
 		failures += bad("database: %s", db_error(app->db));
 	} else {

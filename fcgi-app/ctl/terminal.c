@@ -83,7 +83,7 @@ read_password(char *password, size_t size)
 		return false;
 	}
 	const bool same = ask_hidden("Password: ", password, size) && ask_hidden("Again: ", again, sizeof(again))
-	                  && strcmp(password, again) == 0;
+	               && strcmp(password, again) == 0;
 	explicit_bzero(again, sizeof(again));
 	if (!same)
 		(void)complain("the two are not the same");

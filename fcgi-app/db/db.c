@@ -449,7 +449,7 @@ land(const struct column *column, unsigned char *row, const struct landing *land
 		break;
 	case COLUMN_TIMESTAMP:
 		*(struct timestamp *)(void *)member =
-		    timestamp_from_utc((int)t->year, (int)t->month, (int)t->day, (int)t->hour, (int)t->minute, (int)t->second,
+			timestamp_from_utc((int)t->year, (int)t->month, (int)t->day, (int)t->hour, (int)t->minute, (int)t->second,
 		                       (int)(t->second_part / 1000));
 		break;
 	case COLUMN_BYTES:

@@ -31,23 +31,27 @@ enum column_kind { COLUMN_BOOL, COLUMN_U32, COLUMN_U64, COLUMN_TEXT, COLUMN_UUID
 
 /* A member of a type that no column has does not compile. A char array is text, NUL-terminated; NULL reads as "". A NULL
  * timestamp reads as 0. A value that does not fit is an error (ERR_DB), never cut. */
-#define COLUMN_KIND(member)                                                                                            \
-	_Generic((member), bool                                                                                           \
-	         : COLUMN_BOOL, uint32_t                                                                                  \
-	         : COLUMN_U32, uint64_t                                                                                   \
-	         : COLUMN_U64, char *                                                                                     \
-	         : COLUMN_TEXT, struct uuid                                                                               \
-	         : COLUMN_UUID, struct timestamp                                                                          \
-	         : COLUMN_TIMESTAMP, struct bytes                                                                         \
-	         : COLUMN_BYTES)
+/* clang-format off */
+#define COLUMN_KIND(member) \
+	_Generic((member), \
+		bool: COLUMN_BOOL, \
+		uint32_t: COLUMN_U32, \
+		uint64_t: COLUMN_U64, \
+		char *: COLUMN_TEXT, \
+		struct uuid: COLUMN_UUID, \
+		struct timestamp: COLUMN_TIMESTAMP, \
+		struct bytes: COLUMN_BYTES)
+/* clang-format on */
 
 struct column {
 	enum column_kind kind;
 	size_t at, size;
 };
 
-#define COLUMN(type, member)                                                                                           \
-	{ COLUMN_KIND(((type *)0)->member), offsetof(type, member), sizeof(((type *)0)->member) }
+#define COLUMN(type, member)                                                                  \
+	{                                                                                         \
+		COLUMN_KIND(((type *)0)->member), offsetof(type, member), sizeof(((type *)0)->member) \
+	}
 
 struct stmt {
 	const char *name; /* for the log */
@@ -66,7 +70,7 @@ struct stmt_table {
 };
 
 extern const struct stmt_table users_statements, sessions_statements, signing_keys_statements, migrations_statements,
-    server_statements;
+	server_statements;
 
 /* ---- Parameters ------------------------------------------------------------------------------------------------ */
 

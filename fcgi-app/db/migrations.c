@@ -69,8 +69,7 @@ migrations_all(struct db *db, struct migration_row *out, size_t max, size_t *n_o
 enum err
 migrations_insert(struct db *db, const struct migration_row *row)
 {
-	return db_run(db, &stmts[INSERT],
-	              ARGS(arg_u64(row->version), arg_text(row->name), arg_text(row->checksum)), NULL);
+	return db_run(db, &stmts[INSERT], ARGS(arg_u64(row->version), arg_text(row->name), arg_text(row->checksum)), NULL);
 }
 
 enum err

@@ -10,10 +10,7 @@ static const struct stmt stmts[] = {
 	           .sql = "SELECT VERSION(), UTC_TIMESTAMP(3)",
 	           .columns = info_columns,
 	           .n = COUNT(info_columns) },
-	[GRANTS] = { .name = "server grants",
-	             .sql = "SHOW GRANTS",
-	             .columns = grant_columns,
-	             .n = COUNT(grant_columns) },
+	[GRANTS] = { .name = "server grants", .sql = "SHOW GRANTS", .columns = grant_columns, .n = COUNT(grant_columns) },
 };
 
 const struct stmt_table server_statements = { stmts, COUNT(stmts) };

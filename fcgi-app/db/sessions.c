@@ -5,7 +5,8 @@ enum { USER, INSERT, END, END_ALL };
 static const struct stmt stmts[] = {
 	[USER] = { .name = "sessions user",
 	           .sql = "SELECT " USER_COLUMNS_SQL " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ? "
-	                  "AND s.user_id = ? AND s.ended_at IS NULL AND s.expires_at > UTC_TIMESTAMP(3) AND u.status = 'active'",
+	                  "AND s.user_id = ? AND s.ended_at IS NULL AND s.expires_at > UTC_TIMESTAMP(3) AND u.status = "
+	                  "'active'",
 	           .params = 2,
 	           .columns = user_columns,
 	           .n = USER_COLUMNS },
@@ -36,9 +37,9 @@ enum err
 sessions_insert(struct db *db, const struct uuid *session, const struct user *user, uint32_t ttl_s)
 {
 	uint64_t changed = 0;
-	const enum err err = db_run(
-	    db, &stmts[INSERT],
-	    ARGS(arg_uuid(session), arg_u64(ttl_s), arg_uuid(&user->id), arg_u64(user->password_version)), &changed);
+	const enum err err =
+		db_run(db, &stmts[INSERT],
+	           ARGS(arg_uuid(session), arg_u64(ttl_s), arg_uuid(&user->id), arg_u64(user->password_version)), &changed);
 
 	return err == OK && changed == 0 ? ERR_NO_ROW : err;
 }
@@ -55,7 +56,7 @@ sessions_end(struct db *db, const struct uuid *session)
 enum err
 sessions_end_all(struct db *db, const struct uuid *user, const struct uuid *keep)
 {
-	static const struct uuid none = { "00000000-0000-0000-0000-000000000000" };
+	const struct str kept = keep != NULL ? str_of(keep->text) : STR("00000000-0000-0000-0000-000000000000");
 
-	return db_run(db, &stmts[END_ALL], ARGS(arg_uuid(user), arg_uuid(keep != NULL ? keep : &none)), NULL);
+	return db_run(db, &stmts[END_ALL], ARGS(arg_uuid(user), arg_str(kept)), NULL);
 }

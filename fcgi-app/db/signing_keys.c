@@ -3,9 +3,9 @@
 #define KEY_COLUMNS_SQL "kid, alg, sealed, created_at, sign_from, retired_at"
 
 static const struct column columns[] = {
-	COLUMN(struct signing_key, kid),        COLUMN(struct signing_key, alg),
-	COLUMN(struct signing_key, sealed),     COLUMN(struct signing_key, created_at),
-	COLUMN(struct signing_key, sign_from),  COLUMN(struct signing_key, retired_at),
+	COLUMN(struct signing_key, kid),       COLUMN(struct signing_key, alg),
+	COLUMN(struct signing_key, sealed),    COLUMN(struct signing_key, created_at),
+	COLUMN(struct signing_key, sign_from), COLUMN(struct signing_key, retired_at),
 };
 
 enum { LIVE, ALL, INSERT, RETIRE, RETIRE_SUPERSEDED };
@@ -28,10 +28,11 @@ static const struct stmt stmts[] = {
 	             .sql = "UPDATE signing_keys SET retired_at = UTC_TIMESTAMP(3) WHERE kid = ? AND retired_at IS NULL",
 	             .params = 1 },
 	[RETIRE_SUPERSEDED] = { .name = "signing_keys retire superseded",
-	                        .sql = "UPDATE signing_keys old JOIN (SELECT MAX(sign_from) AS since FROM signing_keys "
-	                               "WHERE retired_at IS NULL AND sign_from < UTC_TIMESTAMP(3) - INTERVAL ? SECOND) newer "
-	                               "SET old.retired_at = UTC_TIMESTAMP(3) "
-	                               "WHERE old.retired_at IS NULL AND old.sign_from < newer.since",
+	                        .sql =
+	                            "UPDATE signing_keys old JOIN (SELECT MAX(sign_from) AS since FROM signing_keys "
+	                            "WHERE retired_at IS NULL AND sign_from < UTC_TIMESTAMP(3) - INTERVAL ? SECOND) newer "
+	                            "SET old.retired_at = UTC_TIMESTAMP(3) "
+	                            "WHERE old.retired_at IS NULL AND old.sign_from < newer.since",
 	                        .params = 1 },
 };
 

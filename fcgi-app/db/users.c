@@ -64,12 +64,14 @@ static const struct stmt stmts[] = {
 	            .columns = taken_columns,
 	            .n = COUNT(taken_columns) },
 	[INSERT] = { .name = "users insert",
-	             .sql = "INSERT INTO users (id, email, username, name, phone_number, password_hash, created_at, updated_at) "
+	             .sql = "INSERT INTO users (id, email, username, name, phone_number, password_hash, created_at, "
+	                    "updated_at) "
 	                    "VALUES (?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))",
 	             .params = 6 },
 	[UPDATE_PROFILE] = { .name = "users update profile",
 	                     .sql = "UPDATE users SET username = ?, name = ?, phone_number = ?, "
-	                            "updated_at = GREATEST(UTC_TIMESTAMP(3), updated_at + INTERVAL 1000 MICROSECOND) WHERE id = ?",
+	                            "updated_at = GREATEST(UTC_TIMESTAMP(3), updated_at + INTERVAL 1000 MICROSECOND) WHERE "
+	                            "id = ?",
 	                     .params = 4 },
 	[SET_STATUS] = { .name = "users set status",
 	                 .sql = "UPDATE users SET status = ?, updated_at = UTC_TIMESTAMP(3) WHERE id = ?",

@@ -19,8 +19,8 @@ struct user {
 };
 
 /* The columns above in their order, for other files' joins: u is the table's alias. */
-#define USER_COLUMNS_SQL                                                                                               \
-	"u.id, u.email, u.email_verified, u.username, u.name, u.phone_number, u.status, u.created_at, u.updated_at, "      \
+#define USER_COLUMNS_SQL                                                                                          \
+	"u.id, u.email, u.email_verified, u.username, u.name, u.phone_number, u.status, u.created_at, u.updated_at, " \
 	"u.last_login_at, u.password_hash, u.password_version"
 extern const struct column user_columns[];
 enum { USER_COLUMNS = 12 };

@@ -20,8 +20,8 @@ enum { PARAMS_MAX = 200, DRAIN_US = 2000000, RESPONDER = 1 /* FCGI_RESPONDER (Fa
 struct fcgi {
 	FCGX_Request request;
 	int listener, epoll;
-	sigset_t waiting; /* the signal mask while waiting: everything let through */
-	bool open;        /* between accept and finish */
+	sigset_t waiting;        /* the signal mask while waiting: everything let through */
+	bool open;               /* between accept and finish */
 	uint64_t drain_until_us; /* 0: not draining */
 };
 
@@ -165,10 +165,9 @@ read_parameter(struct request *out, const char *parameter, struct str *content_l
 static void
 read_method(struct request *out)
 {
-	static const char *const names[] = { [METHOD_GET] = "GET",
-		                                 [METHOD_POST] = "POST",
-		                                 [METHOD_PATCH] = "PATCH",
-		                                 [METHOD_OPTIONS] = "OPTIONS" };
+	static const char *const names[] = {
+		[METHOD_GET] = "GET", [METHOD_POST] = "POST", [METHOD_PATCH] = "PATCH", [METHOD_OPTIONS] = "OPTIONS"
+	};
 
 	out->head = str_eq(out->method_name, STR("HEAD"));
 	out->method = out->head ? METHOD_GET : METHOD_OTHER;
@@ -201,6 +200,7 @@ read_body(struct fcgi *fcgi, struct arena *arena, struct str content_length, str
 		fcgi->request.keepConnection = 0;
 		return true;
 	}
+	arena_trim(arena, body, n);
 	out->body = (struct str){ body, n };
 	return FCGX_GetError(fcgi->request.in) == 0 && (!known || n == announced);
 }

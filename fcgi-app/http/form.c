@@ -1,9 +1,12 @@
 #include "http/form.h"
 
+/* The byte that the escape at p stands for ("%41"), of which `left` characters are there; -1 for a broken one. */
 static int
-hex_digit(char c)
+escaped_byte(const char *p, size_t left)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	const int high = left >= 3 ? hex_digit(p[1]) : -1, low = left >= 3 ? hex_digit(p[2]) : -1;
+
+	return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
 /* '+' is a space, %XX a byte; false for half an escape and for NUL. */
@@ -16,20 +19,12 @@ decode(struct str raw, struct arena *arena, struct str *out)
 	if (text == NULL)
 		return false;
 	for (size_t i = 0; i < raw.n; i++) {
-		char c = raw.p[i];
-		if (c == '%') {
-			const int high = i + 2 < raw.n ? hex_digit(raw.p[i + 1]) : -1;
-			const int low = i + 2 < raw.n ? hex_digit(raw.p[i + 2]) : -1;
-			if (high < 0 || low < 0)
-				return false;
-			c = (char)(high * 16 + low);
-			i += 2;
-		} else if (c == '+') {
-			c = ' ';
-		}
-		if (c == '\0')
+		const bool escape = raw.p[i] == '%';
+		const int c = escape ? escaped_byte(raw.p + i, raw.n - i) : raw.p[i] == '+' ? ' ' : raw.p[i];
+		if (c == 0 || (escape && c < 0))
 			return false;
-		text[n++] = c;
+		text[n++] = (char)c;
+		i += escape ? 2 : 0;
 	}
 	*out = (struct str){ text, n };
 	return true;

@@ -35,11 +35,9 @@ deeper_than(json_t *value, unsigned levels)
 	if (levels == 0)
 		return json_is_object(value) || json_is_array(value);
 	if (json_is_object(value))
-		json_object_foreach(value, key, child)
-			deeper = deeper || deeper_than(child, levels - 1);
+		json_object_foreach(value, key, child) deeper = deeper || deeper_than(child, levels - 1);
 	else if (json_is_array(value))
-		json_array_foreach(value, i, child)
-			deeper = deeper || deeper_than(child, levels - 1);
+		json_array_foreach(value, i, child) deeper = deeper || deeper_than(child, levels - 1);
 	return deeper;
 }
 

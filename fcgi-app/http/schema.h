@@ -16,15 +16,17 @@
 
 enum kind { KIND_STR, KIND_MAYBE_STR, KIND_TEXT, KIND_BOOL, KIND_U32, KIND_TIMESTAMP, KIND_UUID };
 
-#define KIND_OF(member)                                                                                                \
-	_Generic((member), struct str                                                                                     \
-	         : KIND_STR, struct maybe_str                                                                             \
-	         : KIND_MAYBE_STR, char *                                                                                 \
-	         : KIND_TEXT, bool                                                                                        \
-	         : KIND_BOOL, uint32_t                                                                                    \
-	         : KIND_U32, struct timestamp                                                                             \
-	         : KIND_TIMESTAMP, struct uuid                                                                            \
-	         : KIND_UUID)
+/* clang-format off */
+#define KIND_OF(member) \
+	_Generic((member), \
+		struct str: KIND_STR, \
+		struct maybe_str: KIND_MAYBE_STR, \
+		char *: KIND_TEXT, \
+		bool: KIND_BOOL, \
+		uint32_t: KIND_U32, \
+		struct timestamp: KIND_TIMESTAMP, \
+		struct uuid: KIND_UUID)
+/* clang-format on */
 
 /* A named sort of text. */
 struct rule {
@@ -48,9 +50,11 @@ struct field {
 };
 
 /* At least an example or a help text belongs to each. */
-#define FIELD(type, member, ...)                                                                                       \
-	{ .name = #member, .kind = KIND_OF(((type *)0)->member), .at = offsetof(type, member),                            \
-	  .size = sizeof(((type *)0)->member), __VA_ARGS__ }
+#define FIELD(type, member, ...)                                                             \
+	{                                                                                        \
+		.name = #member, .kind = KIND_OF(((type *)0)->member), .at = offsetof(type, member), \
+		.size = sizeof(((type *)0)->member), __VA_ARGS__                                     \
+	}
 
 #define EXAMPLE_ID "01932c07-209c-7c11-8b0e-6a3f5d2e9c41"
 #define EXAMPLE_TIME "2026-01-31T12:00:00.000Z"
@@ -62,8 +66,10 @@ struct schema {
 	size_t n;
 };
 
-#define SCHEMA(title, type, table)                                                                                     \
-	{ .name = (title), .size = sizeof(type), .fields = (table), .n = COUNT(table) }
+#define SCHEMA(title, type, table)                                                  \
+	{                                                                               \
+		.name = (title), .size = sizeof(type), .fields = (table), .n = COUNT(table) \
+	}
 
 /* Checks `value` (UTF-8 without NUL) for the field and puts a copy into its member of *out. A complaint goes to why. */
 void field_accept(const struct field *field, struct str value, struct arena *arena, void *out, struct reason *why);

@@ -27,7 +27,8 @@ check_password(const struct app *app, const struct user *user, struct str passwo
 	if (points > PASSWORD_POINTS_MAX || password.n > PASSWORD_BYTES_MAX)
 		return reason_field(why, field, "too_long", "may have at most 256 characters");
 	if (same(password, user->email) || same(password, user->username) || same(password, app->config.service_name))
-		return reason_field(why, field, "forbidden", "must not be the e-mail address, the user name or this service's name");
+		return reason_field(why, field, "forbidden",
+		                    "must not be the e-mail address, the user name or this service's name");
 	if (common_passwords_has(&app->common, password))
 		return reason_field(why, field, "common", "is one that everybody tries first");
 	return OK;
@@ -75,7 +76,9 @@ account_register(struct app *app, const struct registration *in, struct user *ou
 	if (err != OK)
 		return err;
 	const struct uuid id = out->id;
-	return users_by_id(app->db, &id, out);
+	err = users_by_id(app->db, &id, out);
+	explicit_bzero(out->password_hash, sizeof(out->password_hash)); /* nobody asks for it */
+	return err;
 }
 
 /* ---- Changing -------------------------------------------------------------------------------------------------- */

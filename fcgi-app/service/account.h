@@ -14,8 +14,9 @@ struct registration {
 };
 
 /* ERR_FIELDS: the password is too short, too long, common, or the e-mail address, user name or service name.
- * ERR_CONFLICT: why names each of email and username that is taken. */
-enum err account_register(struct app *app, const struct registration *in, struct user *out, struct reason *why) MUST_USE;
+ * ERR_CONFLICT: why names each of email and username that is taken. *out comes without the password hash. */
+enum err account_register(struct app *app, const struct registration *in, struct user *out,
+                          struct reason *why) MUST_USE;
 
 /* The members of struct user that may be changed; MAYBE_ABSENT leaves one as it is, MAYBE_NULL clears it. */
 struct profile_change {

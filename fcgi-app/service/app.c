@@ -27,12 +27,13 @@ app_open(struct app *app, const char *config_file, char *const *environment, enu
 
 	*app = (struct app){ 0 };
 	const bool loaded =
-	    config_load(config_file, environment, worker ? CONFIG_SERVICE : CONFIG_OWNER, &app->config, complaints);
+		config_load(config_file, environment, worker ? CONFIG_SERVICE : CONFIG_OWNER, &app->config, complaints);
 	if (!loaded || !open_files(app, complaints))
 		return false;
 
 	if (worker
-	    && lanes_open(&app->lanes, config->key_file, config->hash_lanes, config->hash_queue, config->hash_wait_ms) != OK) {
+	    && lanes_open(&app->lanes, config->key_file, config->hash_lanes, config->hash_queue, config->hash_wait_ms)
+	           != OK) {
 		(void)fprintf(complaints, "hash lanes: the semaphores cannot be had; ipcs -s and ipcs -l show them\n");
 		return false;
 	}

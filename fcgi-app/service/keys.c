@@ -69,7 +69,7 @@ keys_refresh(struct app *app)
 	const uint64_t now = clock_mono_us();
 	size_t n;
 
-	if (app->keys_read_us != 0 && now - app->keys_read_us < KEYS_REFRESH_MS * 1000)
+	if (app->keys_read_us != 0 && now - app->keys_read_us < (uint64_t)KEYS_REFRESH_MS * 1000)
 		return OK;
 	enum err err = db_begin_request(app->db);
 	if (err == OK)
