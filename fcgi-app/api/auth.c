@@ -8,11 +8,17 @@ static const struct field register_fields[] = {
 	FIELD(struct registration, email, .required = true, .max = 254, .rule = &rule_email, .example = "ada@example.org"),
 	FIELD(struct registration, password, .required = true, .min = 1, .max = PASSWORD_POINTS_MAX, .rule = &rule_password,
 	      .example = "correct horse battery staple"),
-	FIELD(struct registration, username, .max = 32, .rule = &rule_username, .example = "ada"),
+	FIELD(struct registration, username, .min = 3, .max = 32, .rule = &rule_username, .example = "ada"),
 	FIELD(struct registration, name, .min = 1, .max = 200, .rule = &rule_name, .example = "Ada Lovelace"),
 	FIELD(struct registration, phone_number, .max = 16, .rule = &rule_phone_number, .example = "+442071234567"),
 };
 const struct schema register_in = SCHEMA("RegisterRequest", struct registration, register_fields);
+
+void
+auth_register_check(struct ctx *c)
+{
+	account_check_registration(c->app, c->in, &c->why);
+}
 
 enum err
 auth_register(struct ctx *c)
@@ -34,9 +40,9 @@ struct login_request {
 };
 
 static const struct field login_fields[] = {
-	FIELD(struct login_request, email, .min = 1, .max = 254, .example = "ada@example.org",
+	FIELD(struct login_request, email, .max = 254, .rule = &rule_email, .example = "ada@example.org",
 	      .help = "Either this or username"),
-	FIELD(struct login_request, username, .min = 1, .max = 254, .example = "ada"),
+	FIELD(struct login_request, username, .max = 32, .rule = &rule_username, .example = "ada"),
 	FIELD(struct login_request, password, .required = true, .min = 1, .max = PASSWORD_POINTS_MAX,
 	      .rule = &rule_password, .example = "correct horse battery staple"),
 };
@@ -65,15 +71,22 @@ static const struct field token_fields[] = {
 };
 const struct schema token_out = SCHEMA("TokenResponse", struct token_response, token_fields);
 
+void
+auth_login_check(struct ctx *c)
+{
+	const struct login_request *in = c->in;
+
+	if (in->email.p != NULL && in->username.p != NULL)
+		(void)reason_field(&c->why, "username", "invalid", "send either email or username");
+	if (in->email.p == NULL && in->username.p == NULL && !reason_names(&c->why, "username"))
+		(void)reason_field(&c->why, "email", "required", "send either email or username");
+}
+
 enum err
 auth_login(struct ctx *c)
 {
 	const struct login_request *in = c->in;
 	struct login login_out;
-
-	if ((in->email.p == NULL) == (in->username.p == NULL))
-		return reason_field(&c->why, "email", in->email.p == NULL ? "required" : "invalid",
-		                    "send either email or username");
 	const struct str who = in->email.p != NULL ? in->email : in->username;
 	const enum err err = login(c->app, who, in->password, c->arena, &login_out);
 	if (err != OK)

@@ -177,20 +177,25 @@ answer_options(struct ctx *c)
 
 /* ---- Access ---------------------------------------------------------------------------------------------------- */
 
-/* RFC 6750, 2.1: "Bearer" 1*SP b64token. Another scheme is no credentials of ours. */
+/* RFC 6750, 2.1: "Bearer" 1*SP b64token. Another scheme is no credentials of ours. A web server joins a header that was
+ * sent twice with a comma, which no token holds. */
 static enum err
 bearer_token(const struct ctx *c, struct str *token)
 {
 	struct str rest = c->request->authorization;
+	unsigned bearers = 0, parts = 0;
 
-	if (c->request->authorization_twice)
+	for (; rest.p != NULL; parts++) {
+		struct str part = str_trim(str_cut(&rest, ','));
+		if (!str_eq_nocase(str_cut(&part, ' '), STR("Bearer")))
+			continue;
+		*token = str_trim(part);
+		bearers++;
+	}
+	if (c->request->authorization_twice || (bearers > 0 && parts > 1))
 		return ERR_AMBIGUOUS;
-	if (!str_eq_nocase(str_cut(&rest, ' '), STR("Bearer")))
+	if (bearers == 0)
 		return ERR_UNAUTHORIZED;
-	*token = str_trim(rest);
-	/* A web server joins a header that was sent twice with a comma, which no token holds. */
-	if (token->n > 0 && memchr(token->p, ',', token->n) != NULL)
-		return ERR_AMBIGUOUS;
 	return token->n > 0 ? OK : ERR_TOKEN;
 }
 
@@ -240,7 +245,10 @@ decode_body(struct ctx *c)
 	else if (route->form != NULL && media_type_is(request, STR("application/x-www-form-urlencoded")))
 		err = form_decode(route->form, request->body, c->arena, &in, &c->why);
 	c->in = in;
-	return err;
+	if ((err != OK && err != ERR_FIELDS) || route->check == NULL)
+		return err;
+	route->check(c);
+	return c->why.n > 0 ? ERR_FIELDS : OK;
 }
 
 /* ---- The whole way --------------------------------------------------------------------------------------------- */

@@ -26,7 +26,7 @@ me_show(struct ctx *c)
 /* ---- PATCH /users/me --------------------------------------------------------------------------------------------- */
 
 static const struct field profile_fields[] = {
-	FIELD(struct profile_change, username, .max = 32, .rule = &rule_username, .example = "ada"),
+	FIELD(struct profile_change, username, .min = 3, .max = 32, .rule = &rule_username, .example = "ada"),
 	FIELD(struct profile_change, name, .min = 1, .max = 200, .rule = &rule_name, .example = "Ada Lovelace"),
 	FIELD(struct profile_change, phone_number, .max = 16, .rule = &rule_phone_number, .example = "+442071234567"),
 };
@@ -61,6 +61,15 @@ static const struct field password_fields[] = {
 	      .rule = &rule_password, .example = "a better horse, a better battery"),
 };
 const struct schema password_in = SCHEMA("PasswordRequest", struct password_request, password_fields);
+
+void
+me_password_check(struct ctx *c)
+{
+	const struct password_request *in = c->in;
+
+	if (in->new_password.p != NULL)
+		(void)account_check_password(c->app, &c->principal.user, in->new_password, "new_password", &c->why);
+}
 
 enum err
 me_change_password(struct ctx *c)

@@ -6,6 +6,20 @@
 
 /* ---- GET /.well-known/jwks.json ---------------------------------------------------------------------------------- */
 
+/* RFC 9110, 13.1.2: a list, or "*"; compared weakly, as a server that compresses makes a tag weak. */
+static bool
+etag_matches(struct str header, struct str etag)
+{
+	while (header.p != NULL) {
+		struct str tag = str_trim(str_cut(&header, ','));
+		if (str_starts(tag, STR("W/")))
+			tag = (struct str){ tag.p + 2, tag.n - 2 };
+		if (str_eq(tag, etag) || str_eq(tag, STR("*")))
+			return true;
+	}
+	return false;
+}
+
 enum err
 meta_jwks(struct ctx *c)
 {
@@ -19,7 +33,7 @@ meta_jwks(struct ctx *c)
 	response_header(c->response, "Cache-Control",
 	                str_printf(c->arena, "public, max-age=%u", c->app->config.jwks_max_age_s));
 	response_header(c->response, "ETag", etag);
-	if (str_eq(c->request->if_none_match, etag)) {
+	if (etag_matches(c->request->if_none_match, etag)) {
 		c->response->status = 304;
 		return OK;
 	}

@@ -40,9 +40,10 @@ json_format(const struct field *field)
 }
 
 static struct node *
-describe_type(struct doc *doc, const struct field *field)
+describe_type(struct doc *doc, const struct field *field, bool reply)
 {
-	if (!field->nullable && field->kind != KIND_MAYBE_STR)
+	/* An input may send null for what it may leave out. */
+	if (reply ? !field->nullable : field->required)
 		return doc_text(doc, json_type(field->kind));
 	struct node *types = doc_array(doc);
 	doc_push(doc, types, doc_text(doc, json_type(field->kind)));
@@ -64,12 +65,12 @@ describe_example(struct doc *doc, const struct field *field)
 }
 
 static struct node *
-describe_field(struct doc *doc, const struct field *field)
+describe_field(struct doc *doc, const struct field *field, bool reply)
 {
 	struct node *node = doc_object(doc);
 	const char *format = json_format(field);
 
-	doc_set(doc, node, "type", describe_type(doc, field));
+	doc_set(doc, node, "type", describe_type(doc, field, reply));
 	if (format != NULL)
 		doc_set(doc, node, "format", doc_text(doc, format));
 	if (field->rule != NULL && field->rule->pattern != NULL)
@@ -95,7 +96,7 @@ describe_schema(struct doc *doc, struct node *components, const struct schema *s
 
 	for (size_t i = 0; i < schema->n; i++) {
 		const struct field *field = &schema->fields[i];
-		doc_set(doc, properties, field->name, describe_field(doc, field));
+		doc_set(doc, properties, field->name, describe_field(doc, field, reply));
 		if (reply || field->required)
 			doc_push(doc, required, doc_text(doc, field->name));
 	}
@@ -151,14 +152,18 @@ reference(struct doc *doc, struct arena *arena, const char *name)
 
 /* ---- Operations ------------------------------------------------------------------------------------------------ */
 
-/* {"application/json": {"schema": ...}}, added to a content object. */
+/* {"application/json": {"schema": ...}}, added to a content object; schema NULL: any object. */
 static void
 add_content(struct doc *doc, struct arena *arena, struct node *content, const char *type, const char *schema)
 {
-	struct node *media = doc_object(doc);
+	struct node *media = doc_object(doc), *any = NULL;
 
-	if (schema != NULL)
-		doc_set(doc, media, "schema", reference(doc, arena, schema));
+	if (schema == NULL) {
+		any = doc_object(doc);
+		doc_set(doc, any, "type", doc_text(doc, "object"));
+		doc_set(doc, any, "additionalProperties", doc_bool(doc, true));
+	}
+	doc_set(doc, media, "schema", any != NULL ? any : reference(doc, arena, schema));
 	doc_set(doc, content, type, media);
 }
 

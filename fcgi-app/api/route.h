@@ -31,6 +31,9 @@ struct ctx {
 };
 
 typedef enum err handler_fn(struct ctx *c);
+/* What no single field can say: complains into c->why about members of c->in that do not go together. Runs also when
+ * fields were refused, so that a client hears of everything at once; those members are then absent. */
+typedef void check_fn(struct ctx *c);
 
 struct route {
 	enum method method;
@@ -40,6 +43,7 @@ struct route {
 	uint16_t status;           /* of success */
 	const struct schema *in;   /* JSON body, or NULL */
 	const struct schema *form; /* the same struct as a form, or NULL */
+	check_fn *check;           /* of the whole body, or NULL */
 	const struct schema *out;  /* JSON reply, or NULL */
 	const char *out_type;      /* media type where it is not out as application/json */
 	bool conditional;          /* answers If-None-Match, so also 304 */
@@ -74,6 +78,7 @@ enum err fail(struct ctx *c, enum err err, const char *detail) MUST_USE;
 extern const struct schema register_in, login_in, login_form, token_out, user_out, profile_in, password_in, delete_in,
 	status_out;
 
+check_fn auth_register_check, auth_login_check, me_password_check;
 handler_fn auth_register, auth_login, auth_logout;
 handler_fn me_show, me_change, me_change_password, me_delete;
 handler_fn meta_jwks, meta_alive, meta_ready, meta_openapi;

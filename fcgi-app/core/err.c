@@ -28,18 +28,24 @@ const struct problem problems[ERR__COUNT] = {
 	                "Bearer error=\"invalid_token\"", 0 },
 	[ERR_AMBIGUOUS] = { 400, "ambiguous_credentials", "Ambiguous credentials", "Present credentials once, in one way.",
 	                    "Bearer error=\"invalid_request\"", 0 },
-	[ERR_CREDENTIALS] = { 401, "invalid_credentials", "Invalid credentials", "No such user, or a wrong password.", NULL,
-	                      0 },
+	[ERR_CREDENTIALS] = { 401, "invalid_credentials", "Invalid credentials", "No such user, or a wrong password.",
+	                      "Bearer", 0 },
 	[ERR_DISABLED] = { 403, "account_disabled", "Account disabled", "This account has been disabled.", NULL, 0 },
 };
+
+bool
+reason_names(const struct reason *why, const char *field)
+{
+	for (size_t i = 0; i < why->n; i++)
+		if (strcmp(why->fields[i].field, field) == 0)
+			return true;
+	return false;
+}
 
 enum err
 reason_field(struct reason *why, const char *field, const char *code, const char *detail)
 {
-	for (size_t i = 0; i < why->n; i++)
-		if (strcmp(why->fields[i].field, field) == 0)
-			return ERR_FIELDS;
-	if (why->n < REASON_FIELDS_MAX)
+	if (!reason_names(why, field) && why->n < REASON_FIELDS_MAX)
 		why->fields[why->n++] = (struct field_error){ field, code, detail };
 	return ERR_FIELDS;
 }

@@ -74,4 +74,7 @@ struct reason {
  * out. */
 enum err reason_field(struct reason *why, const char *field, const char *code, const char *detail);
 
+/* Whether there is a complaint about this field. */
+bool reason_names(const struct reason *why, const char *field);
+
 #endif

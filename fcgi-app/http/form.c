@@ -30,43 +30,55 @@ decode(struct str raw, struct arena *arena, struct str *out)
 	return true;
 }
 
-static const struct field *
-find_field(const struct schema *schema, struct str name, size_t *index)
+struct pair {
+	struct str name, value;
+};
+
+static const struct pair *
+find_pair(const struct pair *pairs, size_t n, struct str name)
 {
-	for (size_t i = 0; i < schema->n; i++) {
-		if (!str_eq(name, str_of(schema->fields[i].name)))
-			continue;
-		*index = i;
-		return &schema->fields[i];
-	}
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(name, pairs[i].name))
+			return &pairs[i];
 	return NULL;
+}
+
+static bool
+split(struct str body, struct arena *arena, struct pair pairs[FORM_FIELDS_MAX], size_t *n)
+{
+	while (body.p != NULL) {
+		struct pair pair;
+		struct str raw_value = str_cut(&body, '&');
+		const struct str raw_name = str_cut(&raw_value, '=');
+
+		if (raw_name.n == 0 && raw_value.n == 0)
+			continue;
+		if (*n == FORM_FIELDS_MAX || !decode(raw_name, arena, &pair.name) || !decode(raw_value, arena, &pair.value))
+			return false;
+		if (utf8_length(pair.name) < 0 || utf8_length(pair.value) < 0 || find_pair(pairs, *n, pair.name) != NULL)
+			return false;
+		pairs[(*n)++] = pair;
+	}
+	return true;
 }
 
 enum err
 form_decode(const struct schema *schema, struct str body, struct arena *arena, void **out, struct reason *why)
 {
-	bool seen[REASON_FIELDS_MAX] = { false };
+	struct pair pairs[FORM_FIELDS_MAX];
+	size_t n = 0;
 
 	*out = arena_alloc(arena, schema->size);
-	if (*out == NULL || schema->n > COUNT(seen))
+	if (*out == NULL)
 		return ERR_INTERNAL;
-	while (body.p != NULL) {
-		struct str name, value, raw_value = str_cut(&body, '&');
-		const struct str raw_name = str_cut(&raw_value, '=');
-		size_t i;
-
-		if (!decode(raw_name, arena, &name) || !decode(raw_value, arena, &value))
-			return ERR_BAD_REQUEST;
-		const struct field *field = find_field(schema, name, &i);
-		if (field == NULL)
-			continue;
-		if (seen[i])
-			return ERR_BAD_REQUEST;
-		seen[i] = true;
-		field_accept(field, value, arena, *out, why);
-	}
-	for (size_t i = 0; i < schema->n; i++)
-		if (!seen[i])
+	if (!split(body, arena, pairs, &n))
+		return ERR_BAD_REQUEST;
+	for (size_t i = 0; i < schema->n; i++) {
+		const struct pair *pair = find_pair(pairs, n, str_of(schema->fields[i].name));
+		if (pair != NULL)
+			field_accept(&schema->fields[i], pair->value, arena, *out, why);
+		else
 			field_missing(&schema->fields[i], why);
+	}
 	return why->n > 0 ? ERR_FIELDS : OK;
 }

@@ -14,9 +14,9 @@ same(struct str password, const char *other)
 }
 
 /* NIST SP 800-63B, 5.1.1.2: length and a list of common values, no rules of composition. */
-static enum err
-check_password(const struct app *app, const struct user *user, struct str password, const char *field,
-               struct reason *why)
+enum err
+account_check_password(const struct app *app, const struct user *user, struct str password, const char *field,
+                       struct reason *why)
 {
 	const long points = utf8_length(password);
 
@@ -53,17 +53,32 @@ name_taken(struct app *app, const struct user *user, enum err otherwise, struct 
 	return taken.email || taken.username ? ERR_CONFLICT : otherwise;
 }
 
+/* False when a member does not fit, which its field table has seen to. */
+static bool
+copy_registration(const struct registration *in, struct user *out)
+{
+	*out = (struct user){ .id = uuid_new() };
+	return str_copy(out->email, sizeof(out->email), in->email)
+	    && str_copy(out->username, sizeof(out->username), in->username)
+	    && str_copy(out->name, sizeof(out->name), in->name)
+	    && str_copy(out->phone_number, sizeof(out->phone_number), in->phone_number);
+}
+
+void
+account_check_registration(const struct app *app, const struct registration *in, struct reason *why)
+{
+	struct user user;
+
+	if (in->password.p != NULL && copy_registration(in, &user))
+		(void)account_check_password(app, &user, in->password, "password", why);
+}
+
 enum err
 account_register(struct app *app, const struct registration *in, struct user *out, struct reason *why)
 {
-	*out = (struct user){ .id = uuid_new() };
-	if (!str_copy(out->email, sizeof(out->email), in->email)
-	    || !str_copy(out->username, sizeof(out->username), in->username)
-	    || !str_copy(out->name, sizeof(out->name), in->name)
-	    || !str_copy(out->phone_number, sizeof(out->phone_number), in->phone_number))
+	if (!copy_registration(in, out))
 		return ERR_INTERNAL;
-
-	enum err err = check_password(app, out, in->password, "password", why);
+	enum err err = account_check_password(app, out, in->password, "password", why);
 	/* Asked before the hash, so that a taken name costs no lane; the unique keys decide. */
 	if (err == OK)
 		err = name_taken(app, out, OK, why);
@@ -137,7 +152,7 @@ account_set_password(struct app *app, const struct user *user, struct str passwo
                      const struct uuid *keep, struct reason *why)
 {
 	char hash[PASSWORD_HASH_SIZE];
-	enum err err = check_password(app, user, password, field, why);
+	enum err err = account_check_password(app, user, password, field, why);
 
 	if (err == OK)
 		err = password_hash(&app->hasher, password, hash);

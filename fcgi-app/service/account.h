@@ -13,6 +13,13 @@ struct registration {
 	struct str email, password, username, name, phone_number;
 };
 
+/* The rules for a password of this user (of whom email and username are read): OK, or ERR_FIELDS with a complaint about
+ * `field`, which may be ignored where why is looked at. Costs microseconds. */
+enum err account_check_password(const struct app *app, const struct user *user, struct str password, const char *field,
+                                struct reason *why);
+/* The same for a registration, of which members may be absent still. */
+void account_check_registration(const struct app *app, const struct registration *in, struct reason *why);
+
 /* ERR_FIELDS: the password is too short, too long, common, or the e-mail address, user name or service name.
  * ERR_CONFLICT: why names each of email and username that is taken. *out comes without the password hash. */
 enum err account_register(struct app *app, const struct registration *in, struct user *out,

@@ -1,0 +1,466 @@
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "auth/base64url.h"
+#include "auth/common_passwords.h"
+#include "auth/keyring.h"
+#include "auth/password.h"
+#include "auth/seal.h"
+#include "auth/token.h"
+
+/* ---- base64url --------------------------------------------------------------------------------------------------- */
+
+static void
+base64url_has_one_form(void **state)
+{
+	static const char *const refused[] = { "A",    "AB",   "AAB",   "AA==", "AA=",     "A A",
+		                                   "AA\n", "+/+/", "AAAAA", "A.AA", "\xc3\xa4" };
+	unsigned char bytes[4];
+	size_t n;
+
+	(void)state;
+	assert_true(base64url_decode(STR(""), bytes, sizeof(bytes), &n));
+	assert_int_equal(n, 0);
+	assert_true(base64url_decode(STR("-_8"), bytes, sizeof(bytes), &n));
+	assert_int_equal(n, 2);
+	assert_memory_equal(bytes, "\xfb\xff", 2);
+	for (size_t i = 0; i < COUNT(refused); i++)
+		assert_false(base64url_decode(str_of(refused[i]), bytes, sizeof(bytes), &n));
+	assert_false(base64url_decode(STR("AAAAAAA"), bytes, 4, &n)); /* five bytes */
+}
+
+static void
+base64url_comes_back(void **state)
+{
+	unsigned char in[64], out[64];
+	char text[BASE64URL_SIZE(64)];
+	size_t back;
+
+	(void)state;
+	random_bytes(in, sizeof(in));
+	for (size_t n = 0; n <= sizeof(in); n++) {
+		const size_t length = base64url_encode(in, n, text);
+		assert_int_equal(length, strlen(text));
+		assert_true(base64url_decode((struct str){ text, length }, out, sizeof(out), &back));
+		assert_int_equal(back, n);
+		assert_memory_equal(in, out, n);
+	}
+}
+
+/* ---- Sealing ----------------------------------------------------------------------------------------------------- */
+
+static void
+what_is_sealed_opens_with_its_key_purpose_and_label_only(void **state)
+{
+	struct master_key key = { { 1 } }, other = { { 2 } };
+	struct bytes sealed, plain;
+
+	(void)state;
+	assert_int_equal(seal(&key, STR("p"), STR("l"), "secret", 6, &sealed), OK);
+	assert_int_equal(sealed.n, 6 + SEAL_OVERHEAD);
+	assert_null(memmem(sealed.p, sealed.n, "secret", 6));
+	assert_int_equal(unseal(&key, STR("p"), STR("l"), &sealed, &plain), OK);
+	assert_int_equal(plain.n, 6);
+	assert_memory_equal(plain.p, "secret", 6);
+	assert_int_equal(unseal(&other, STR("p"), STR("l"), &sealed, &plain), ERR_INTERNAL);
+	assert_int_equal(unseal(&key, STR("q"), STR("l"), &sealed, &plain), ERR_INTERNAL);
+	assert_int_equal(unseal(&key, STR("p"), STR("m"), &sealed, &plain), ERR_INTERNAL);
+	for (size_t i = 0; i < sealed.n; i++) {
+		sealed.p[i] ^= 1;
+		assert_int_equal(unseal(&key, STR("p"), STR("l"), &sealed, &plain), ERR_INTERNAL);
+		sealed.p[i] ^= 1;
+	}
+	sealed.n = SEAL_OVERHEAD - 1;
+	assert_int_equal(unseal(&key, STR("p"), STR("l"), &sealed, &plain), ERR_INTERNAL);
+}
+
+static const char *
+temporary_file(const char *text, mode_t mode)
+{
+	static char path[64];
+
+	(void)snprintf(path, sizeof(path), "/tmp/latch-unit-XXXXXX");
+	const int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_int_equal(fchmod(fd, mode), 0);
+	assert_int_equal(close(fd), 0);
+	return path;
+}
+
+static void
+a_key_file_is_64_digits_that_nobody_else_may_read(void **state)
+{
+	static const char digits[] = "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF";
+	char text[80], complaint[256];
+	struct master_key key;
+
+	(void)state;
+	(void)snprintf(text, sizeof(text), "%s\n", digits);
+	const char *path = temporary_file(text, 0600);
+	assert_true(master_key_load(path, &key, complaint, sizeof(complaint)));
+	assert_int_equal(key.bytes[31], 0xff);
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_false(master_key_load(path, &key, complaint, sizeof(complaint)));
+	assert_int_equal(unlink(path), 0);
+	assert_false(master_key_load(path, &key, complaint, sizeof(complaint)));
+	text[63] = 'x';
+	path = temporary_file(text, 0600);
+	assert_false(master_key_load(path, &key, complaint, sizeof(complaint)));
+	assert_null(strstr(complaint, digits + 40)); /* the complaint does not quote it */
+	assert_int_equal(unlink(path), 0);
+	path = temporary_file("", 0600);
+	assert_false(master_key_load(path, &key, complaint, sizeof(complaint)));
+	assert_int_equal(unlink(path), 0);
+}
+
+/* ---- Signatures -------------------------------------------------------------------------------------------------- */
+
+static void
+a_key_signs_exports_imports_and_verifies(void **state)
+{
+	static const size_t length[] = { [TOKEN_ES256] = 64, [TOKEN_RS256] = 384, [TOKEN_HS256] = 32 };
+	unsigned char signature[JWS_SIGNATURE_MAX];
+	struct bytes exported;
+	char jwk[JWK_TEXT_MAX];
+	size_t n;
+
+	(void)state;
+	for (enum token_alg alg = TOKEN_ES256; alg <= TOKEN_HS256; alg++) {
+		struct jws_key *key = jws_key_generate(alg), *other = jws_key_generate(alg);
+		assert_int_equal(jws_key_export(key, &exported), OK);
+		struct jws_key *again = jws_key_import(alg, &exported);
+		assert_non_null(again);
+		assert_int_equal(jws_sign(key, STR("input"), signature, &n), OK);
+		assert_int_equal(n, length[alg]);
+		assert_true(jws_verify(again, STR("input"), signature, n));
+		assert_false(jws_verify(again, STR("inpuT"), signature, n));
+		assert_false(jws_verify(other, STR("input"), signature, n));
+		assert_false(jws_verify(again, STR("input"), signature, n - 1));
+		assert_false(jws_verify(again, STR("input"), signature, 0));
+		signature[n - 1] ^= 1;
+		assert_false(jws_verify(again, STR("input"), signature, n));
+		assert_int_equal(jws_key_jwk(key, jwk), OK);
+		assert_true((jwk[0] == '\0') == (alg == TOKEN_HS256));
+		assert_null(strstr(jwk, "\"d\""));
+		for (enum token_alg wrong = TOKEN_ES256; wrong <= TOKEN_HS256; wrong++)
+			if (wrong != alg)
+				assert_null(jws_key_import(wrong, &exported));
+		jws_key_free(key);
+		jws_key_free(other);
+		jws_key_free(again);
+	}
+}
+
+static void
+es256_takes_no_number_out_of_range(void **state)
+{
+	static const unsigned char order[32] = { 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff,
+		                                     0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17,
+		                                     0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51 };
+	unsigned char signature[JWS_SIGNATURE_MAX], changed[65] = { 0 };
+	size_t n;
+	struct jws_key *key = jws_key_generate(TOKEN_ES256);
+
+	(void)state;
+	assert_int_equal(jws_sign(key, STR("x"), signature, &n), OK);
+	assert_false(jws_verify(key, STR("x"), changed, 64)); /* both zero */
+	for (int half = 0; half < 2; half++) {
+		memcpy(changed, signature, 64);
+		memset(changed + 32 * half, 0, 32);
+		assert_false(jws_verify(key, STR("x"), changed, 64));
+		memcpy(changed + 32 * half, order, 32);
+		assert_false(jws_verify(key, STR("x"), changed, 64));
+		memset(changed + 32 * half, 0xff, 32);
+		assert_false(jws_verify(key, STR("x"), changed, 64));
+	}
+	memcpy(changed, signature, 64);
+	assert_true(jws_verify(key, STR("x"), changed, 64));
+	assert_false(jws_verify(key, STR("x"), changed, 63));
+	assert_false(jws_verify(key, STR("x"), changed, 65));
+	jws_key_free(key);
+}
+
+/* ---- Keys and tokens --------------------------------------------------------------------------------------------- */
+
+static void
+the_newest_key_whose_time_has_come_signs(void **state)
+{
+	static struct keyring ring;
+	struct key keys[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		char kid[] = { (char)('a' + i), '\0' };
+		assert_int_equal(key_init(&keys[i], str_of(kid), TOKEN_ES256, (struct timestamp){ 1000 * (i + 1) },
+		                          jws_key_generate(TOKEN_ES256)),
+		                 OK);
+	}
+	assert_int_equal(keyring_replace(&ring, keys, 3), OK);
+	assert_null(keyring_signer(&ring, (struct timestamp){ 999 }));
+	assert_string_equal(keyring_signer(&ring, (struct timestamp){ 1000 })->kid, "a");
+	assert_string_equal(keyring_signer(&ring, (struct timestamp){ 2999 })->kid, "b");
+	assert_string_equal(keyring_signer(&ring, (struct timestamp){ 3000 })->kid, "c");
+	assert_non_null(strstr(ring.jwks, "\"kid\":\"c\"")); /* published before it signs */
+	const unsigned before = ring.generation;
+	assert_int_equal(keyring_replace(&ring, keys + 1, 2), OK);
+	assert_true(ring.generation != before);
+	assert_null(keyring_find(&ring, STR("a")));
+	keyring_clear(&ring);
+}
+
+struct fixture {
+	struct config config;
+	struct keyring ring;
+	struct tokens tokens;
+	struct arena arena;
+};
+
+static int
+set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct key key;
+
+	(void)snprintf(f->config.issuer, sizeof(f->config.issuer), "https://i.example");
+	(void)snprintf(f->config.audience, sizeof(f->config.audience), "latch");
+	f->config.access_ttl_s = 900;
+	if (key_init(&key, STR("kid-1"), TOKEN_ES256, (struct timestamp){ 0 }, jws_key_generate(TOKEN_ES256)) != OK
+	    || keyring_replace(&f->ring, &key, 1) != OK || tokens_open(&f->tokens, &f->config, &f->ring) != OK
+	    || !arena_open(&f->arena, 65536))
+		return -1;
+	*state = f;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	tokens_close(&f->tokens);
+	keyring_clear(&f->ring);
+	arena_close(&f->arena);
+	free(f);
+	return 0;
+}
+
+static const struct timestamp NOW = { INT64_C(1800000000000) };
+
+static struct str
+issue(struct fixture *f, struct timestamp when)
+{
+	const struct uuid subject = { "01932c07-209c-7c11-8b0e-6a3f5d2e9c41" };
+	const struct uuid session = { "01932c07-209c-7c11-8b0e-6a3f5d2e9c42" };
+	struct str token;
+
+	assert_int_equal(token_issue(&f->tokens, &subject, &session, when, &f->arena, &token), OK);
+	return token;
+}
+
+static enum err
+check(struct fixture *f, struct str token, int64_t after_ms)
+{
+	struct token_claims claims;
+
+	return token_check(&f->tokens, token, (struct timestamp){ NOW.ms + after_ms }, &claims);
+}
+
+static void
+a_token_says_whose_it_is_and_ends(void **state)
+{
+	struct fixture *f = *state;
+	const struct str token = issue(f, NOW);
+	struct token_claims claims;
+
+	for (int again = 0; again < 2; again++) { /* from the signature, then from the table */
+		assert_int_equal(token_check(&f->tokens, token, NOW, &claims), OK);
+		assert_string_equal(claims.subject.text, "01932c07-209c-7c11-8b0e-6a3f5d2e9c41");
+		assert_string_equal(claims.session.text, "01932c07-209c-7c11-8b0e-6a3f5d2e9c42");
+	}
+	assert_int_equal(check(f, token, 899999), OK);
+	assert_int_equal(check(f, token, 900000), ERR_TOKEN);
+}
+
+static void
+a_token_from_the_future_has_a_minute(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(check(f, issue(f, (struct timestamp){ NOW.ms + 60000 }), 0), OK);
+	assert_int_equal(check(f, issue(f, (struct timestamp){ NOW.ms + 61000 }), 0), ERR_TOKEN);
+}
+
+static void
+every_changed_byte_of_a_token_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	const struct str token = issue(f, NOW);
+	char *copy = arena_alloc(&f->arena, token.n + 2);
+
+	for (size_t i = 0; i < token.n; i++) {
+		memcpy(copy, token.p, token.n);
+		copy[i] = copy[i] == 'A' ? 'B' : 'A';
+		assert_int_equal(check(f, (struct str){ copy, token.n }, 0), ERR_TOKEN);
+		assert_int_equal(check(f, (struct str){ token.p, i }, 0), ERR_TOKEN);
+	}
+	memcpy(copy, token.p, token.n);
+	copy[token.n] = '.';
+	assert_int_equal(check(f, (struct str){ copy, token.n + 1 }, 0), ERR_TOKEN);
+	copy[token.n] = '=';
+	assert_int_equal(check(f, (struct str){ copy, token.n + 1 }, 0), ERR_TOKEN);
+}
+
+static void
+another_issuer_or_audience_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	const struct str token = issue(f, NOW);
+
+	f->config.issuer[0] = 'H';
+	assert_int_equal(check(f, token, 0), ERR_TOKEN);
+	f->config.issuer[0] = 'h';
+	f->config.audience[0] = 'L';
+	assert_int_equal(check(f, token, 0), ERR_TOKEN);
+	f->config.audience[0] = 'l';
+	assert_int_equal(check(f, token, 0), OK);
+}
+
+static void
+a_remembered_token_dies_with_its_key(void **state)
+{
+	struct fixture *f = *state;
+	const struct str token = issue(f, NOW);
+	struct key key;
+
+	assert_int_equal(check(f, token, 0), OK);
+	assert_int_equal(key_init(&key, STR("kid-2"), TOKEN_ES256, (struct timestamp){ 0 }, jws_key_generate(TOKEN_ES256)),
+	                 OK);
+	assert_int_equal(keyring_replace(&f->ring, &key, 1), OK);
+	assert_int_equal(check(f, token, 0), ERR_TOKEN);
+}
+
+/* ---- Passwords --------------------------------------------------------------------------------------------------- */
+
+static struct hasher
+cheap_hasher(void)
+{
+	static const struct config config = { .argon2_memory_kib = 1024, .argon2_passes = 1, .argon2_parallelism = 1 };
+	struct hasher hasher;
+
+	hasher_init(&hasher, &config, NULL);
+	return hasher;
+}
+
+static void
+a_hash_verifies_its_password_and_no_other(void **state)
+{
+	struct hasher hasher = cheap_hasher();
+	char phc[PASSWORD_HASH_SIZE], again[PASSWORD_HASH_SIZE];
+
+	(void)state;
+	assert_int_equal(password_hash(&hasher, STR("p\xc3\xa4ss"), phc), OK);
+	assert_int_equal(password_hash(&hasher, STR("p\xc3\xa4ss"), again), OK);
+	assert_string_not_equal(phc, again); /* the salt */
+	assert_memory_equal(phc, "$argon2id$v=19$m=1024,t=1,p=1$", 30);
+	assert_int_equal(password_verify(&hasher, phc, STR("p\xc3\xa4ss")), OK);
+	assert_int_equal(password_verify(&hasher, phc, STR("pa\xcc\x88ss")), ERR_CREDENTIALS); /* NFD */
+	assert_int_equal(password_verify(&hasher, phc, STR("")), ERR_CREDENTIALS);
+	assert_int_equal(password_verify_nobody(&hasher, STR("p\xc3\xa4ss")), ERR_CREDENTIALS);
+	assert_false(password_outdated(&hasher, phc));
+	hasher.passes = 2;
+	assert_true(password_outdated(&hasher, phc));
+}
+
+static void
+a_stored_hash_cannot_ask_for_the_machine(void **state)
+{
+	static const char *const refused[] = {
+		"",
+		"x",
+		"$argon2i$v=19$m=1024,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+		"$argon2id$v=16$m=1024,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+		"$argon2id$v=19$m=262145,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+		"$argon2id$v=19$m=4294967297,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+		"$argon2id$v=19$m=1024,t=17,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+		"$argon2id$v=19$m=1024,t=1,p=5$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+		"$argon2id$v=19$m=1024,t=0,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+		"$argon2id$v=19$m=-1,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+		"$argon2id$v=19$m=1024,t=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+		"$argon2id$v=19$m=1024,t=1,p=1",
+		"$argon2id$v=19$m=1024,t=1,p=1$!$!",
+	};
+	struct hasher hasher = cheap_hasher();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(refused); i++)
+		assert_int_equal(password_verify(&hasher, refused[i], STR("x")), ERR_INTERNAL);
+}
+
+static void
+common_passwords_are_found_in_any_case(void **state)
+{
+	struct common_passwords list;
+	char complaint[256];
+	const char *path = temporary_file("123456789\npassword\npassword1\nqwertyuiop\n", 0644);
+
+	(void)state;
+	assert_true(common_passwords_open(&list, path, complaint, sizeof(complaint)));
+	assert_int_equal(unlink(path), 0);
+	assert_true(common_passwords_has(&list, STR("123456789")));
+	assert_true(common_passwords_has(&list, STR("PassWord")));
+	assert_true(common_passwords_has(&list, STR("password1")));
+	assert_true(common_passwords_has(&list, STR("qwertyuiop")));
+	assert_false(common_passwords_has(&list, STR("password12")));
+	assert_false(common_passwords_has(&list, STR("passwor")));
+	assert_false(common_passwords_has(&list, STR("a")));
+	assert_false(common_passwords_has(&list, STR("zzz")));
+	assert_false(common_passwords_has(&list, STR("")));
+	common_passwords_close(&list);
+	assert_false(common_passwords_has(&list, STR("password")));
+}
+
+static void
+an_unsorted_list_is_refused_with_its_line(void **state)
+{
+	struct common_passwords list;
+	char complaint[256];
+	const char *path = temporary_file("b\na\n", 0644);
+
+	(void)state;
+	assert_false(common_passwords_open(&list, path, complaint, sizeof(complaint)));
+	assert_non_null(strstr(complaint, ":2:"));
+	assert_int_equal(unlink(path), 0);
+	assert_false(common_passwords_open(&list, path, complaint, sizeof(complaint)));
+	assert_true(common_passwords_open(&list, "", complaint, sizeof(complaint)));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(base64url_has_one_form),
+		cmocka_unit_test(base64url_comes_back),
+		cmocka_unit_test(what_is_sealed_opens_with_its_key_purpose_and_label_only),
+		cmocka_unit_test(a_key_file_is_64_digits_that_nobody_else_may_read),
+		cmocka_unit_test(a_key_signs_exports_imports_and_verifies),
+		cmocka_unit_test(es256_takes_no_number_out_of_range),
+		cmocka_unit_test(the_newest_key_whose_time_has_come_signs),
+		cmocka_unit_test_setup_teardown(a_token_says_whose_it_is_and_ends, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_token_from_the_future_has_a_minute, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(every_changed_byte_of_a_token_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(another_issuer_or_audience_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_remembered_token_dies_with_its_key, set_up, tear_down),
+		cmocka_unit_test(a_hash_verifies_its_password_and_no_other),
+		cmocka_unit_test(a_stored_hash_cannot_ask_for_the_machine),
+		cmocka_unit_test(common_passwords_are_found_in_any_case),
+		cmocka_unit_test(an_unsorted_list_is_refused_with_its_line),
+	};
+
+	return cmocka_run_group_tests_name("auth", tests, NULL, NULL);
+}

@@ -1,0 +1,342 @@
+#include "unit.h"
+
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/sem.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/arena.h"
+#include "core/clock.h"
+#include "core/err.h"
+#include "core/lanes.h"
+#include "core/random.h"
+#include "core/str.h"
+#include "core/text.h"
+
+static void
+utf8_counts_code_points_and_refuses_what_is_none(void **state)
+{
+	const struct {
+		struct str text;
+		long points;
+	} cases[] = {
+		{ STR(""), 0 },
+		{ STR("abc"), 3 },
+		{ STR("\xc3\xa4"), 1 },
+		{ STR("\xf0\x9f\x94\x90"), 1 },
+		{ STR("\xf4\x8f\xbf\xbd"), 1 },
+		{ STR("\xf4\x90\x80\x80"), -1 }, /* above U+10FFFF */
+		{ STR("\xc0\x80"), -1 },         /* overlong NUL */
+		{ STR("\xe0\x80\xaf"), -1 },     /* overlong / */
+		{ STR("\xed\xa0\x80"), -1 },     /* surrogate */
+		{ STR("\xc3"), -1 },
+		{ STR("\x80"), -1 },
+		{ STR("\xff"), -1 },
+		{ STR("a\0b"), -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_int_equal(utf8_length(cases[i].text), cases[i].points);
+}
+
+static void
+numbers_are_digits_that_fit(void **state)
+{
+	uint64_t n = 7;
+
+	(void)state;
+	assert_true(parse_u64(STR("18446744073709551615"), &n));
+	assert_true(n == UINT64_MAX);
+	assert_false(parse_u64(STR("18446744073709551616"), &n));
+	assert_false(parse_u64(STR(""), &n));
+	assert_false(parse_u64(STR("-1"), &n));
+	assert_false(parse_u64(STR("+1"), &n));
+	assert_false(parse_u64(STR(" 1"), &n));
+	assert_false(parse_u64(STR("1x"), &n));
+}
+
+static void
+cutting_tells_an_empty_rest_from_none(void **state)
+{
+	struct str rest = STR("a,,b,");
+
+	(void)state;
+	assert_true(str_eq(str_cut(&rest, ','), STR("a")));
+	assert_true(str_eq(str_cut(&rest, ','), STR("")));
+	assert_true(str_eq(str_cut(&rest, ','), STR("b")));
+	assert_non_null(rest.p);
+	assert_true(str_eq(str_cut(&rest, ','), STR("")));
+	assert_null(rest.p);
+}
+
+static void
+email_addresses_are_what_mail_servers_take(void **state)
+{
+	const struct str good[] = { STR("a@b.cd"), STR("a.b+c@x-y.example"), STR("o'hara@localhost") };
+	const struct str bad[] = { STR(""),         STR("a"),        STR("@b.cd"),   STR("a@"),       STR("a@b"),
+		                       STR("a@b@c.de"), STR(".a@b.cd"),  STR("a.@b.cd"), STR("a..b@c.d"), STR("a b@c.de"),
+		                       STR("a@-b.cd"),  STR("a@b-.cd"),  STR("a@b..cd"), STR("a@b.cd."),  STR("\xc3\xa4@b.cd"),
+		                       STR("a@b.cd\n"), STR("a@b.cd\0x") };
+	char local[65 + 5];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++)
+		assert_true(is_email(good[i]));
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_false(is_email(bad[i]));
+	memset(local, 'a', 65);
+	memcpy(local + 65, "@b.cd", 5);
+	assert_false(is_email((struct str){ local, 70 }));
+	assert_true(is_email((struct str){ local + 1, 69 }));
+}
+
+static void
+user_names_never_look_like_addresses(void **state)
+{
+	(void)state;
+	assert_true(is_username(STR("a.b_c-9")));
+	assert_false(is_username(STR("ab")));
+	assert_false(is_username(STR("abcdefghijabcdefghijabcdefghijabc")));
+	assert_false(is_username(STR("a@b")));
+	assert_false(is_username(STR("a b")));
+	assert_false(is_username(STR("ab\n")));
+}
+
+static void
+phone_numbers_are_e164(void **state)
+{
+	(void)state;
+	assert_true(is_phone_number(STR("+4930123456")));
+	assert_true(is_phone_number(STR("+123456789012345")));
+	assert_false(is_phone_number(STR("+1234567890123456")));
+	assert_false(is_phone_number(STR("+0301234567")));
+	assert_false(is_phone_number(STR("4930123456")));
+	assert_false(is_phone_number(STR("+49 30 123456")));
+}
+
+static void
+names_hold_no_control_character(void **state)
+{
+	(void)state;
+	assert_true(is_display_name(STR("Ada \xf0\x9f\x94\x90")));
+	assert_false(is_display_name(STR("   ")));
+	assert_false(is_display_name(STR("a\tb")));
+	assert_false(is_display_name(STR("a\x7f")));
+	assert_false(is_display_name(STR("a\xc2\x85"))); /* NEL, a C1 control */
+}
+
+static void
+an_arena_gives_zeroed_memory_wipes_it_and_ends(void **state)
+{
+	struct arena arena;
+
+	(void)state;
+	assert_true(arena_open(&arena, 4096));
+	char *a = arena_alloc(&arena, 100), *b = arena_alloc(&arena, 100);
+	assert_non_null(a);
+	assert_true(b >= a + 100);
+	assert_true((uintptr_t)b % _Alignof(max_align_t) == 0);
+	memset(a, 'x', 100);
+	assert_null(arena_alloc(&arena, 4096));
+	assert_null(arena_alloc(&arena, SIZE_MAX));
+	arena_reset(&arena);
+	assert_int_equal(a[50], 0);
+	assert_ptr_equal(arena_alloc(&arena, 4096), a);
+	arena_close(&arena);
+}
+
+static void
+what_is_trimmed_is_given_out_again(void **state)
+{
+	struct arena arena;
+
+	(void)state;
+	assert_true(arena_open(&arena, 4096));
+	char *a = arena_alloc(&arena, 4000);
+	arena_trim(&arena, a, 16);
+	assert_ptr_equal(arena_alloc(&arena, 1), a + 16);
+	arena_close(&arena);
+}
+
+static void
+times_are_written_and_read_in_utc(void **state)
+{
+	char text[TIMESTAMP_SIZE];
+	const struct timestamp t = timestamp_from_utc(2024, 2, 29, 23, 59, 59, 7);
+
+	(void)state;
+	assert_true(t.ms == INT64_C(1709251199007));
+	timestamp_format(t, text);
+	assert_string_equal(text, "2024-02-29T23:59:59.007Z");
+	timestamp_format((struct timestamp){ INT64_MAX }, text);
+	assert_string_equal(text, "9999-12-31T23:59:59.999Z");
+	timestamp_format((struct timestamp){ INT64_MIN }, text);
+	assert_string_equal(text, "1970-01-01T00:00:00.000Z");
+}
+
+static void
+ids_are_uuid7_and_differ(void **state)
+{
+	const struct uuid a = uuid_new(), b = uuid_new();
+
+	(void)state;
+	assert_true(uuid_valid(str_of(a.text)));
+	assert_int_equal(a.text[14], '7');
+	assert_non_null(strchr("89ab", a.text[19]));
+	assert_string_not_equal(a.text, b.text);
+	assert_false(uuid_valid(STR("01932c07-209c-7c11-8b0e-6a3f5d2e9c4")));
+	assert_false(uuid_valid(STR("01932c07-209c-7c11-8b0e-6a3f5d2e9c4g")));
+	assert_false(uuid_valid(STR("01932c07x209c-7c11-8b0e-6a3f5d2e9c41")));
+}
+
+static void
+every_error_has_a_face(void **state)
+{
+	(void)state;
+	for (int e = 0; e < ERR__COUNT; e++) {
+		assert_non_null(problems[e].slug);
+		assert_non_null(problems[e].title);
+		assert_non_null(problems[e].detail);
+		assert_true(problems[e].status >= 200 && problems[e].status < 600);
+		assert_true((problems[e].status == 503) == (problems[e].retry_after_s > 0));
+		assert_true((problems[e].status == 401) <= (problems[e].challenge != NULL));
+	}
+}
+
+static void
+a_field_is_complained_about_once_and_the_table_ends(void **state)
+{
+	static const char *const names[] = { "a", "b", "c", "d", "e", "f", "g", "h", "i",
+		                                 "j", "k", "l", "m", "n", "o", "p", "q", "r" };
+	struct reason why = { 0 };
+
+	(void)state;
+	assert_int_equal(reason_field(&why, "a", "x", "x"), ERR_FIELDS);
+	assert_int_equal(reason_field(&why, "a", "y", "y"), ERR_FIELDS);
+	assert_int_equal(why.n, 1);
+	assert_string_equal(why.fields[0].code, "x");
+	for (size_t i = 0; i < COUNT(names); i++)
+		(void)reason_field(&why, names[i], "x", "x");
+	assert_int_equal(why.n, REASON_FIELDS_MAX);
+}
+
+/* ---- Lanes ------------------------------------------------------------------------------------------------------- */
+
+static int
+lane_file(void **state)
+{
+	static char path[] = "/tmp/latch-unit-lanes-XXXXXX";
+	const int fd = mkstemp(path);
+
+	*state = path;
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int
+remove_lane_file(void **state)
+{
+	const int set = semget(ftok(*state, 'L'), 0, 0);
+
+	return semctl(set, 0, IPC_RMID) == 0 ? unlink(*state) : -1;
+}
+
+static void
+lanes_are_counted_across_processes_and_a_killed_one_gives_its_lane_back(void **state)
+{
+	struct lanes mine, theirs;
+	int ready[2];
+
+	assert_int_equal(lanes_open(&mine, *state, 1, 0, 50), OK);
+	assert_int_equal(pipe(ready), 0);
+	const pid_t child = fork();
+	if (child == 0) {
+		char c = lanes_open(&theirs, *state, 1, 0, 50) == OK && lanes_enter(&theirs) == OK ? 'y' : 'n';
+		(void)!write(ready[1], &c, 1);
+		(void)pause();
+		_exit(0);
+	}
+	char c = 0;
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	assert_int_equal(c, 'y');
+	assert_int_equal(lanes_enter(&mine), ERR_BUSY); /* no queue: at once */
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(lanes_enter(&mine), OK);
+	lanes_leave(&mine);
+	(void)close(ready[0]);
+	(void)close(ready[1]);
+}
+
+static void
+a_lane_in_the_queue_waits_its_time_and_no_longer(void **state)
+{
+	struct lanes a, b, c;
+
+	assert_int_equal(lanes_open(&a, *state, 1, 1, 60), OK);
+	assert_int_equal(lanes_open(&b, *state, 1, 1, 60), OK);
+	assert_int_equal(lanes_open(&c, *state, 1, 1, 60), OK);
+	assert_int_equal(lanes_enter(&a), OK);
+	assert_int_equal(lanes_enter(&b), ERR_BUSY);
+	assert_true(lanes_waited_us(&b) >= 50000);
+	assert_true(lanes_waited_us(&b) == 0);
+	lanes_leave(&a);
+	assert_int_equal(lanes_enter(&c), OK); /* b gave its place in the queue back */
+	lanes_leave(&c);
+}
+
+static void
+the_set_is_resized_by_whoever_opens_it_with_other_numbers(void **state)
+{
+	struct lanes a;
+
+	assert_int_equal(lanes_open(&a, *state, 3, 2, 0), OK);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(lanes_enter(&a), OK);
+	assert_int_equal(lanes_enter(&a), ERR_BUSY);
+	for (int i = 0; i < 3; i++)
+		lanes_leave(&a);
+	assert_int_equal(lanes_open(&a, *state, 1, 0, 0), OK);
+	assert_int_equal(lanes_enter(&a), OK);
+	assert_int_equal(lanes_enter(&a), ERR_BUSY);
+	lanes_leave(&a);
+}
+
+static void
+the_default_queue_leaves_workers_free(void **state)
+{
+	(void)state;
+	for (uint32_t workers = 2; workers < 64; workers++)
+		for (uint32_t lanes = 1; lanes < workers; lanes++)
+			assert_true(lanes + lanes_default_queue(lanes, workers) < workers);
+	assert_int_equal(lanes_default_queue(2, 8), 4);
+	assert_true(lanes_default(19456) >= 1);
+	assert_int_equal(lanes_default(UINT32_MAX), 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(utf8_counts_code_points_and_refuses_what_is_none),
+		cmocka_unit_test(numbers_are_digits_that_fit),
+		cmocka_unit_test(cutting_tells_an_empty_rest_from_none),
+		cmocka_unit_test(email_addresses_are_what_mail_servers_take),
+		cmocka_unit_test(user_names_never_look_like_addresses),
+		cmocka_unit_test(phone_numbers_are_e164),
+		cmocka_unit_test(names_hold_no_control_character),
+		cmocka_unit_test(an_arena_gives_zeroed_memory_wipes_it_and_ends),
+		cmocka_unit_test(what_is_trimmed_is_given_out_again),
+		cmocka_unit_test(times_are_written_and_read_in_utc),
+		cmocka_unit_test(ids_are_uuid7_and_differ),
+		cmocka_unit_test(every_error_has_a_face),
+		cmocka_unit_test(a_field_is_complained_about_once_and_the_table_ends),
+		cmocka_unit_test(lanes_are_counted_across_processes_and_a_killed_one_gives_its_lane_back),
+		cmocka_unit_test(a_lane_in_the_queue_waits_its_time_and_no_longer),
+		cmocka_unit_test(the_set_is_resized_by_whoever_opens_it_with_other_numbers),
+		cmocka_unit_test(the_default_queue_leaves_workers_free),
+	};
+
+	return cmocka_run_group_tests_name("core", tests, lane_file, remove_lane_file);
+}
