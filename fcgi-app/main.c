@@ -45,18 +45,21 @@ static void
 log_request(const struct ctx *c, enum err err, uint64_t start_us)
 {
 	const struct request *request = c->request;
-	const struct response *response = c->response;
 	const struct str addr = request->remote_addr.p != NULL ? request->remote_addr : STR("-");
-	const bool failed = err == ERR_DB || err == ERR_INTERNAL;
+	const char *user = c->principal.user.id.text, *method = request->head ? "HEAD" : method_name(request->method);
+	char line[512];
 
-	log_info("request=%s method=%s route=%s status=%u us=%llu lane_us=%llu addr=%.*s%s%s%s%s", c->request_id,
-	         request->method == METHOD_OTHER ? "-"
-	         : request->head                 ? "HEAD"
-	                                         : method_name(request->method),
-	         c->route != NULL ? c->route->path : "-", response->status,
-	         (unsigned long long)(clock_mono_us() - start_us), (unsigned long long)lanes_waited_us(&c->app->lanes),
-	         (int)(addr.n < 45 ? addr.n : 45), addr.p, c->principal.user.id.text[0] != '\0' ? " user=" : "",
-	         c->principal.user.id.text, failed ? " error=" : "", failed ? db_error(c->app->db) : "");
+	(void)snprintf(line, sizeof(line), "request=%s method=%s route=%s status=%u us=%llu lane_us=%llu addr=%.*s%s%s",
+	               c->request_id, method, c->route != NULL ? c->route->path : "-", c->response->status,
+	               (unsigned long long)(clock_mono_us() - start_us),
+	               (unsigned long long)lanes_waited_us(&c->app->lanes), (int)(addr.n < 45 ? addr.n : 45), addr.p,
+	               user[0] != '\0' ? " user=" : "", user);
+	if (err == ERR_DB)
+		log_warn("%s error=\"%s\"", line, db_error(c->app->db));
+	else if (err == ERR_INTERNAL)
+		log_error("%s error=\"%s\"", line, db_error(c->app->db));
+	else
+		log_info("%s", line);
 }
 
 static void

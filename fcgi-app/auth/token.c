@@ -103,6 +103,12 @@ signature_holds(const struct keyring *ring, struct str token)
 	return jws_verify(key->jws, (struct str){ token.p, header.n + 1 + payload.n }, signature, n);
 }
 
+bool
+token_key_known(const struct tokens *tokens, struct str token)
+{
+	return keyring_by_header(tokens->keyring, str_cut(&token, '.')) != NULL;
+}
+
 static bool
 grant_is(jwt_t *jwt, const char *grant, const char *expected)
 {

@@ -37,6 +37,9 @@ void tokens_close(struct tokens *tokens);
 enum err token_issue(struct tokens *tokens, const struct uuid *subject, const struct uuid *session,
                      struct timestamp now, struct arena *arena, struct str *out) MUST_USE;
 
+/* Whether the token's first part is the header of a key that is held. */
+bool token_key_known(const struct tokens *tokens, struct str token);
+
 /* ERR_TOKEN: not one of ours, or iss, aud, exp, iat, sub or sid does not hold. No leeway for exp, 60 s for an iat that
  * lies ahead. */
 enum err token_check(struct tokens *tokens, struct str token, struct timestamp now, struct token_claims *out) MUST_USE;

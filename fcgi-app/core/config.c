@@ -218,7 +218,7 @@ static void
 complain_key(struct load *load, size_t i, const char *what)
 {
 	if (load->from_environment[i])
-		complain(load, "environment: %s: %s", keys[i].name, what);
+		complain(load, "environment: %s %s", keys[i].name, what);
 	else
 		complain(load, "%s:%u: %s %s", load->path, load->line[i], keys[i].name, what);
 }

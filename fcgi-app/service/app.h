@@ -25,7 +25,8 @@ struct app {
 	struct hasher hasher;
 	struct keyring keyring;
 	struct tokens tokens;
-	uint64_t keys_read_us; /* when the keyring was last read; 0: never */
+	uint64_t keys_read_us;    /* when the keyring was last read; 0: never */
+	uint64_t keys_unknown_us; /* when it was last read because of a token of an unknown key */
 };
 
 /* As a worker: with hash lanes. As a person at the command line: without, and only what each command opens. */

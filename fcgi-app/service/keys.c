@@ -63,21 +63,40 @@ rebuild(struct app *app, const struct signing_key *rows, size_t n)
 }
 
 enum err
-keys_refresh(struct app *app)
+keys_read(struct app *app)
 {
 	struct signing_key rows[KEYRING_MAX];
-	const uint64_t now = clock_mono_us();
 	size_t n;
 
-	if (app->keys_read_us != 0 && now - app->keys_read_us < (uint64_t)KEYS_REFRESH_MS * 1000)
-		return OK;
 	enum err err = db_begin_request(app->db);
 	if (err == OK)
 		err = signing_keys_live(app->db, rows, COUNT(rows), &n);
 	if (err != OK)
 		return err;
-	app->keys_read_us = now;
+	app->keys_read_us = clock_mono_us();
 	return rebuild(app, rows, n);
+}
+
+/* Whether `since` (0: never) lies more than ms milliseconds back. */
+static bool
+older_than(uint64_t since, unsigned ms)
+{
+	return since == 0 || clock_mono_us() - since > (uint64_t)ms * 1000;
+}
+
+enum err
+keys_refresh(struct app *app)
+{
+	return older_than(app->keys_read_us, KEYS_REFRESH_MS) ? keys_read(app) : OK;
+}
+
+bool
+keys_read_for_unknown(struct app *app)
+{
+	if (!older_than(app->keys_unknown_us, KEYS_UNKNOWN_MS))
+		return false;
+	app->keys_unknown_us = clock_mono_us();
+	return keys_read(app) == OK;
 }
 
 enum err

@@ -5,11 +5,15 @@
 #include "db/signing_keys.h"
 #include "service/app.h"
 
-enum { KEYS_REFRESH_MS = 2000 };
+enum { KEYS_REFRESH_MS = 2000, KEYS_UNKNOWN_MS = 250 };
 
-/* Reads the keys from the database where that was done more than KEYS_REFRESH_MS ago, so that a rotation reaches every
- * worker within seconds. ERR_DB: the old keys stay in use. */
+/* Reads the keys from the database. ERR_DB: the old ones stay in use. */
+enum err keys_read(struct app *app) MUST_USE;
+/* The same where that was done more than KEYS_REFRESH_MS ago, so that a rotation reaches every worker within seconds. */
 enum err keys_refresh(struct app *app) MUST_USE;
+/* The same for a token whose key is not known here: it may be newer than what was read. At most every KEYS_UNKNOWN_MS, so
+ * that tokens of nobody's do not make statements; true when the keys were read. */
+bool keys_read_for_unknown(struct app *app);
 
 /* Makes a key of the configured algorithm that signs at once, or, where others may have cached the set without it, once
  * jwks_max_age_s have passed. Also retires what was superseded so long ago that nothing it signed is valid.

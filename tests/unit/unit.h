@@ -8,5 +8,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#undef fail /* route.h has a function of that name */
 
 #endif
