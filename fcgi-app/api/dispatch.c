@@ -286,6 +286,7 @@ dispatch(struct ctx *c, struct app *app, struct arena *arena, const struct reque
 	for (size_t i = 0; i < sizeof(id); i++)
 		(void)snprintf(c->request_id + 2 * i, 3, "%02x", id[i]);
 	response_header(response, "X-Request-Id", str_of(c->request_id));
+	response_header(response, "X-Content-Type-Options", STR("nosniff"));
 	write_cors(c);
 
 	const enum err err = serve(c);

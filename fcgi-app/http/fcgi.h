@@ -11,7 +11,7 @@
 #include "core/err.h"
 #include "core/str.h"
 
-enum { BODY_MAX = 64 * 1024, HEADERS_MAX = 12, HEADER_VALUE_MAX = 8192 };
+enum { BODY_MAX = 64 * 1024, HEADERS_MAX = 16, HEADER_VALUE_MAX = 8192 };
 
 enum method { METHOD_OTHER, METHOD_GET, METHOD_POST, METHOD_PATCH, METHOD_OPTIONS, METHOD__COUNT };
 
