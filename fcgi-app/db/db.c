@@ -208,7 +208,7 @@ connect_now(struct db *db)
 
 	if (mysql_real_connect(db->mysql, tcp ? c->db_host : NULL, owner ? c->db_owner_user : c->db_user,
 	                       owner ? c->db_owner_password : c->db_password, c->db_name, tcp ? c->db_port : 0,
-	                       tcp ? NULL : c->db_socket, 0)
+	                       tcp ? NULL : c->db_socket, CLIENT_FOUND_ROWS)
 	    == NULL)
 		return failed_plainly(db, "connect", mysql_errno(db->mysql), mysql_error(db->mysql));
 	/* The options above have been seen to connect in plain text to a server without TLS. */
@@ -491,13 +491,13 @@ fetch(struct db *db, const struct stmt *stmt, MYSQL_STMT *handle, unsigned char 
 }
 
 enum err
-db_run(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n, uint64_t *changed)
+db_run(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n, uint64_t *matched)
 {
 	MYSQL_STMT *handle;
 	const enum err err = execute(db, stmt, args, n, &handle);
 
-	if (err == OK && changed != NULL)
-		*changed = mysql_stmt_affected_rows(handle);
+	if (err == OK && matched != NULL)
+		*matched = mysql_stmt_affected_rows(handle);
 	return err;
 }
 

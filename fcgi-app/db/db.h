@@ -112,8 +112,9 @@ const char *db_error(const struct db *db);
 /* Whether the failure lies in a statement that disagrees with the schema: then trying again does not help. */
 bool db_schema_disagrees(const struct db *db);
 
-/* Runs a statement that gives no rows. ERR_DUPLICATE: a unique key is taken. *changed (may be NULL): rows changed. */
-enum err db_run(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n, uint64_t *changed) MUST_USE;
+/* Runs a statement that gives no rows. ERR_DUPLICATE: a unique key is taken. *matched (may be NULL): rows that its
+ * WHERE found, or that it inserted. */
+enum err db_run(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n, uint64_t *matched) MUST_USE;
 /* Runs a statement that gives at most one row. ERR_NO_ROW when it gives none. */
 enum err db_row(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n, void *row_out) MUST_USE;
 /* Runs a statement that gives rows of row_size bytes: at most max of them into rows_out, their number into *n_out. More

@@ -36,21 +36,21 @@ sessions_user(struct db *db, const struct uuid *session, const struct uuid *user
 enum err
 sessions_insert(struct db *db, const struct uuid *session, const struct user *user, uint32_t ttl_s)
 {
-	uint64_t changed = 0;
+	uint64_t matched = 0;
 	const enum err err =
 		db_run(db, &stmts[INSERT],
-	           ARGS(arg_uuid(session), arg_u64(ttl_s), arg_uuid(&user->id), arg_u64(user->password_version)), &changed);
+	           ARGS(arg_uuid(session), arg_u64(ttl_s), arg_uuid(&user->id), arg_u64(user->password_version)), &matched);
 
-	return err == OK && changed == 0 ? ERR_NO_ROW : err;
+	return err == OK && matched == 0 ? ERR_NO_ROW : err;
 }
 
 enum err
 sessions_end(struct db *db, const struct uuid *session)
 {
-	uint64_t changed = 0;
-	const enum err err = db_run(db, &stmts[END], ARGS(arg_uuid(session)), &changed);
+	uint64_t matched = 0;
+	const enum err err = db_run(db, &stmts[END], ARGS(arg_uuid(session)), &matched);
 
-	return err == OK && changed == 0 ? ERR_NO_ROW : err;
+	return err == OK && matched == 0 ? ERR_NO_ROW : err;
 }
 
 enum err

@@ -60,10 +60,10 @@ signing_keys_insert(struct db *db, const struct signing_key *key, uint32_t delay
 enum err
 signing_keys_retire(struct db *db, struct str kid)
 {
-	uint64_t changed = 0;
-	const enum err err = db_run(db, &stmts[RETIRE], ARGS(arg_str(kid)), &changed);
+	uint64_t matched = 0;
+	const enum err err = db_run(db, &stmts[RETIRE], ARGS(arg_str(kid)), &matched);
 
-	return err == OK && changed == 0 ? ERR_NO_ROW : err;
+	return err == OK && matched == 0 ? ERR_NO_ROW : err;
 }
 
 enum err

@@ -102,10 +102,10 @@ arg_nullable(const char *text)
 static enum err
 run_one(struct db *db, int stmt, const struct arg *args, size_t n)
 {
-	uint64_t changed = 0;
-	const enum err err = db_run(db, &stmts[stmt], args, n, &changed);
+	uint64_t matched = 0;
+	const enum err err = db_run(db, &stmts[stmt], args, n, &matched);
 
-	return err == OK && changed == 0 ? ERR_NO_ROW : err;
+	return err == OK && matched == 0 ? ERR_NO_ROW : err;
 }
 
 enum err

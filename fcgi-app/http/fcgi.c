@@ -15,7 +15,12 @@
 #include "core/clock.h"
 #include "core/log.h"
 
-enum { PARAMS_MAX = 200, DRAIN_US = 2000000, RESPONDER = 1 /* FCGI_RESPONDER (FastCGI 1.0, 5.1) */ };
+enum {
+	PARAMS_MAX = 200,
+	DRAIN_US = 2000000,
+	ACCEPT_PAUSE_MS = 100,
+	RESPONDER = 1 /* FCGI_RESPONDER (FastCGI 1.0, 5.1) */
+};
 
 struct fcgi {
 	FCGX_Request request;
@@ -235,7 +240,9 @@ fcgi_next(struct fcgi *fcgi, struct arena *arena, struct request *out)
 		if (rc == -EAGAIN || rc == -EINTR)
 			continue;
 		if (rc < 0) {
+			/* Out of descriptors, say: trying at once again would only burn the processor. */
 			log_error("FastCGI accept: error %d", -rc);
+			(void)poll(NULL, 0, ACCEPT_PAUSE_MS);
 			continue;
 		}
 		fcgi->open = true;

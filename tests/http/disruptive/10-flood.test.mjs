@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { call, get } from "../lib/api.mjs";
+import { config, sleep, workers } from "../lib/instance.mjs";
+import { newPassword, newSession, tryLogin, uniqueEmail } from "../lib/users.mjs";
+
+test("lanes: a flood of logins gives 200, 401 or 503 busy with Retry-After, while /users/me keeps answering", async (t) => {
+	const user = await newSession();
+	const flood = Promise.all(Array.from({ length: 240 }, (_, i) => {
+		const [email, password] = [[user.email, user.password], [user.email, newPassword()], [uniqueEmail(), newPassword()]][i % 3];
+		return tryLogin(email, password, { patient: false, timeout: 30_000 }).then((answer) => ({ answer, i }));
+	}));
+	let over = false;
+	flood.finally(() => (over = true)).catch(() => {});
+	const times = [];
+	while (!over) {
+		const answer = await get("/users/me", { token: user.token });
+		assert.equal(answer.status, 200, answer.text);
+		times.push(answer.ms);
+		await sleep(10);
+	}
+	const count = {};
+	for (const { answer, i } of await flood) {
+		const kind = answer.status === 503 ? answer.json().code : String(answer.status);
+		count[kind] = (count[kind] ?? 0) + 1;
+		assert.ok(["busy", i % 3 === 0 ? "200" : "401"].includes(kind), `login ${i}: ${answer.status} ${answer.text}`);
+	}
+	times.sort((a, b) => a - b);
+	t.diagnostic(`logins: ${JSON.stringify(count)}; /users/me meanwhile: ${times.length} answers, median ${times[times.length >> 1].toFixed(0)} ms, worst ${times.at(-1).toFixed(0)} ms`);
+	assert.ok(count.busy > 0, `nothing was refused: ${JSON.stringify(count)}`);
+	assert.ok(count[200] > 0 && count[401] > 0, JSON.stringify(count));
+	assert.ok(times.length >= 5, `only ${times.length} answers meanwhile`);
+	assert.ok(times[Math.floor(times.length * 0.9)] < 2000, `a tenth of /users/me took more than ${times[Math.floor(times.length * 0.9)].toFixed(0)} ms`);
+});
+
+test("lanes: after the flood every login succeeds again", async () => {
+	const user = await newSession();
+	for (let i = 0; i < 10; i++)
+		assert.equal((await tryLogin(user.email, user.password, { patient: false })).status, 200);
+	assert.equal(workers().length, Number(config("workers")));
+});
+
+test("lanes: what is refused before a hash is needed is refused at once", async () => {
+	const user = await newSession();
+	const flood = Promise.all(Array.from({ length: 60 }, () => tryLogin(user.email, newPassword(), { patient: false, timeout: 30_000 })));
+	for (let i = 0; i < 10; i++)
+		assert.equal((await call("POST", "/auth/login", { json: {}, patient: false })).status, 422);
+	await flood;
+});
