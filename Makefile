@@ -125,7 +125,7 @@ install: all
 		$(addprefix $(DESTDIR)$(MANDIR)/man,1 5 8)
 	$(Q)install -m 755 $(BUILD)/latch-fcgi $(DESTDIR)$(SBINDIR)/
 	$(Q)install -m 755 $(BUILD)/latchctl $(DESTDIR)$(BINDIR)/
-	$(Q)install -m 644 build/common-passwords.txt lighttpd.conf deploy/latch.conf.sample $(DESTDIR)$(DATADIR)/
+	$(Q)install -m 644 build/common-passwords.txt lighttpd.conf deploy/latch.conf.sample deploy/lighttpd/refused.json $(DESTDIR)$(DATADIR)/
 	$(Q)install -m 644 build/docs/* $(DESTDIR)$(DATADIR)/docs/
 	$(Q)for page in $(MAN); do install -m 644 fcgi-app/man/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}/; done
 

@@ -17,6 +17,8 @@
 /* A body of 64 KiB is in there once as it came and once decoded; the OpenAPI document is smaller. */
 enum { ARENA_SIZE = 512 * 1024, MMAP_THRESHOLD = 256 * 1024 };
 
+enum { FAILED_BOOT_S = 2 };
+
 static const char usage[] =
 	"Usage: latch-fcgi [--config FILE] [--check-config | --sample-config | --version | --help]\n"
 	"A FastCGI worker of latch; spawn-fcgi and multiwatch start it with a listening socket as standard input.\n"
@@ -121,6 +123,16 @@ run(struct app *app)
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* multiwatch starts a worker again at once: one that cannot serve must not make it spin. */
+static void
+pause_under_supervision(void)
+{
+	struct stat st;
+
+	if (fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode))
+		(void)sleep(FAILED_BOOT_S);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -169,5 +181,7 @@ main(int argc, char **argv)
 	const bool opened = app_open(&app, config_path(config), environ, check ? APP_COMMAND : APP_WORKER, stderr);
 	const int rc = !opened ? EX_CONFIG : check ? EXIT_SUCCESS : run(&app);
 	app_close(&app);
+	if (rc != EXIT_SUCCESS && !check)
+		pause_under_supervision();
 	return rc;
 }

@@ -271,12 +271,43 @@ response_header(struct response *response, const char *name, struct str value)
 		response->headers[response->nheaders++] = (struct header){ name, value };
 }
 
+/* nginx sends the phrase on as it is, and without one a status line that some clients refuse. */
+static const char *
+reason_phrase(uint16_t status)
+{
+	static const struct {
+		uint16_t status;
+		const char *phrase;
+	} phrases[] = {
+		{ 200, "OK" },
+		{ 201, "Created" },
+		{ 204, "No Content" },
+		{ 304, "Not Modified" },
+		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 409, "Conflict" },
+		{ 413, "Content Too Large" },
+		{ 415, "Unsupported Media Type" },
+		{ 422, "Unprocessable Content" },
+		{ 500, "Internal Server Error" },
+		{ 503, "Service Unavailable" },
+	};
+
+	for (size_t i = 0; i < COUNT(phrases); i++)
+		if (phrases[i].status == status)
+			return phrases[i].phrase;
+	return "Status";
+}
+
 void
 fcgi_send(struct fcgi *fcgi, const struct request *request, const struct response *response)
 {
 	FCGX_Stream *out = fcgi->request.out;
 
-	(void)FCGX_FPrintF(out, "Status: %d\r\n", (int)response->status);
+	(void)FCGX_FPrintF(out, "Status: %d %s\r\n", (int)response->status, reason_phrase(response->status));
 	for (size_t i = 0; i < response->nheaders; i++) {
 		(void)FCGX_PutS(response->headers[i].name, out);
 		(void)FCGX_PutS(": ", out);
