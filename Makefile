@@ -35,7 +35,7 @@ MAN = latch-fcgi.8 latchctl.1 latch.conf.5
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
-.PHONY: all programs asan web check unit lint format install dist clean
+.PHONY: FORCE all programs asan web check unit lint format install dist clean
 all: programs web
 programs: $(BUILD)/latch-fcgi $(BUILD)/latchctl
 web: build/docs/index.html build/common-passwords.txt
@@ -50,10 +50,17 @@ $(BUILD)/latchctl: $(CTL_OBJECTS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(filter-out -lfcgi,$(LIBS))
 
-$(BUILD)/obj/%.o: fcgi-app/%.c Makefile
+$(BUILD)/obj/%.o: fcgi-app/%.c Makefile $(BUILD)/settings
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# What goes into the programs from the command line: make PREFIX=/usr after make builds them anew.
+SETTINGS = $(CC) $(CFLAGS) $(CPPFLAGS) $(VERSION) $(PREFIX) $(SYSCONFDIR)
+$(BUILD)/settings: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(SETTINGS)' | cmp -s - $@ || echo '$(SETTINGS)' >$@
+FORCE:
 
 $(BUILD)/obj/schema.o: $(BUILD)/schema.c
 	$(call say,CC,$<)
