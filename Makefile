@@ -15,12 +15,13 @@ MANDIR = $(PREFIX)/share/man
 LIBRARIES = libmariadb libjwt jansson libargon2 libcrypto
 WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wcast-qual -Wswitch-enum -Wnull-dereference $(if $(WERROR),-Werror)
-HARDENING = -O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
-CFLAGS = -g $(HARDENING)
-LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+HARDENING = -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fPIE \
+	$(if $(filter x86_64,$(shell uname -m)),-fcf-protection)
+HARDENING_LD = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+CFLAGS = -g -O2
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -include fcgi-app/core/banned.h -Ifcgi-app -isystem $(MARIADB_INCLUDE) \
 	-DLATCH_VERSION='"$(VERSION)"' -DLATCH_DATADIR='"$(DATADIR)"' -DLATCH_CONFIG_PATH='"$(SYSCONFDIR)/latch/latch.conf"' \
-	$(WARNINGS) $(CFLAGS) $(CPPFLAGS)
+	$(WARNINGS) $(HARDENING) $(CFLAGS) $(CPPFLAGS)
 MARIADB_INCLUDE := $(shell $(PKG_CONFIG) --variable=includedir libmariadb 2>/dev/null || echo /usr/include/mariadb)
 LIBS = -lfcgi $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
 
@@ -44,11 +45,11 @@ web: build/docs/index.html build/common-passwords.txt
 
 $(BUILD)/latch-fcgi: $(WORKER_OBJECTS)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/latchctl: $(CTL_OBJECTS)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(filter-out -lfcgi,$(LIBS))
+	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $^ $(filter-out -lfcgi,$(LIBS))
 
 $(BUILD)/obj/%.o: fcgi-app/%.c Makefile $(BUILD)/settings
 	$(call say,CC,$<)
@@ -77,10 +78,11 @@ $(BUILD)/schema.c: $(wildcard schema/*.sql) Makefile
 		sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$f; echo '},'; done; \
 	echo '};'; echo 'const size_t migrations_n = sizeof(migrations) / sizeof(migrations[0]);'; } >$@
 
+# make asan; make asan GOALS=unit
+GOALS = programs
 asan:
-	$(Q)$(MAKE) --no-print-directory programs BUILD=build/asan \
-		CFLAGS='-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DLATCH_SANITIZED' \
-		LDFLAGS=
+	$(Q)$(MAKE) --no-print-directory $(GOALS) BUILD=build/asan HARDENING= HARDENING_LD= \
+		CFLAGS='-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DLATCH_SANITIZED'
 
 -include $(OBJECTS:.o=.d) $(BUILD)/obj/main.d $(BUILD)/obj/ctl.d
 
@@ -117,7 +119,7 @@ unit: $(TESTS)
 $(BUILD)/unit/%: tests/unit/%.c $(OBJECTS)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(OBJECTS) $(LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(OBJECTS) $(LIBS) -lcmocka
 
 lint: programs
 	$(Q)BUILD=$(BUILD) tests/lint/run
@@ -132,9 +134,12 @@ install: all
 		$(addprefix $(DESTDIR)$(MANDIR)/man,1 5 8)
 	$(Q)install -m 755 $(BUILD)/latch-fcgi $(DESTDIR)$(SBINDIR)/
 	$(Q)install -m 755 $(BUILD)/latchctl $(DESTDIR)$(BINDIR)/
-	$(Q)install -m 644 build/common-passwords.txt lighttpd.conf deploy/latch.conf.sample deploy/lighttpd/refused.json $(DESTDIR)$(DATADIR)/
+	$(Q)install -m 644 build/common-passwords.txt lighttpd.conf deploy/lighttpd/refused.json deploy/nginx/nginx.conf \
+		$(DESTDIR)$(DATADIR)/
+	$(Q)$(BUILD)/latch-fcgi --sample-config >$(DESTDIR)$(DATADIR)/latch.conf.sample
 	$(Q)install -m 644 build/docs/* $(DESTDIR)$(DATADIR)/docs/
-	$(Q)for page in $(MAN); do install -m 644 fcgi-app/man/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}/; done
+	$(Q)for page in $(MAN); do sed 's#/usr/local#$(PREFIX)#g' fcgi-app/man/$$page \
+		>$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
 
 dist:
 	$(Q)git archive --format=tar.gz --prefix=latch-$(VERSION)/ -o latch-$(VERSION).tar.gz HEAD

@@ -1,31 +1,92 @@
 /* ctl.c: latchctl: a table of commands. See latchctl(1). */
 #include <getopt.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "core/process.h"
 #include "ctl/command.h"
 
 static const struct command commands[] = {
-	{ "migrate", "", "bring the database's schema up to this program's", 0, "", command_migrate },
-	{ "doctor", "", "say what is wrong with this installation, and the mend", 0, "", command_doctor },
-	{ "keys list", "", "list the signing keys", 0, "", command_keys_list },
-	{ "keys create", "[--if-missing]", "make the first signing key", 0, "m", command_keys_create },
-	{ "keys rotate", "[--now]", "make the next signing key; it signs once caches know it", 0, "w",
-	  command_keys_rotate },
-	{ "keys retire", "KID", "refuse all tokens of a key", 1, "", command_keys_retire },
-	{ "user add", "EMAIL [--username USERNAME] [--name NAME] [--generate-password]", "add a user", 1, "ung",
-	  command_user_add },
-	{ "user show", "WHO", "show a user", 1, "", command_user_show },
-	{ "user list", "", "list all users", 0, "", command_user_list },
-	{ "user set-password", "WHO [--generate-password]", "set a password, and end all sessions", 1, "g",
-	  command_user_set_password },
-	{ "user disable", "WHO", "let a user in no more, and end all sessions", 1, "", command_user_disable },
-	{ "user enable", "WHO", "let a user in again", 1, "", command_user_enable },
-	{ "user delete", "WHO [--yes]", "remove a user and all that is theirs", 1, "y", command_user_delete },
+	{ .name = "migrate",
+	  .arguments = "",
+	  .help = "bring the database's schema up to this program's",
+	  .operands = 0,
+	  .options = "",
+	  .run = command_migrate,
+	  .as_owner = true },
+	{ .name = "doctor",
+	  .arguments = "",
+	  .help = "say what is wrong with this installation, and the mend",
+	  .operands = 0,
+	  .options = "",
+	  .run = command_doctor },
+	{ .name = "keys list",
+	  .arguments = "",
+	  .help = "list the signing keys",
+	  .operands = 0,
+	  .options = "",
+	  .run = command_keys_list },
+	{ .name = "keys create",
+	  .arguments = "[--if-missing]",
+	  .help = "make the first signing key",
+	  .operands = 0,
+	  .options = "m",
+	  .run = command_keys_create },
+	{ .name = "keys rotate",
+	  .arguments = "[--now]",
+	  .help = "make the next signing key; it signs once caches know it",
+	  .operands = 0,
+	  .options = "w",
+	  .run = command_keys_rotate },
+	{ .name = "keys retire",
+	  .arguments = "KID",
+	  .help = "refuse all tokens of a key",
+	  .operands = 1,
+	  .options = "",
+	  .run = command_keys_retire },
+	{ .name = "user add",
+	  .arguments = "EMAIL [--username USERNAME] [--name NAME] [--generate-password]",
+	  .help = "add a user",
+	  .operands = 1,
+	  .options = "ung",
+	  .run = command_user_add },
+	{ .name = "user show",
+	  .arguments = "WHO",
+	  .help = "show a user",
+	  .operands = 1,
+	  .options = "",
+	  .run = command_user_show },
+	{ .name = "user list",
+	  .arguments = "",
+	  .help = "list all users",
+	  .operands = 0,
+	  .options = "",
+	  .run = command_user_list },
+	{ .name = "user set-password",
+	  .arguments = "WHO [--generate-password]",
+	  .help = "set a password, and end all sessions",
+	  .operands = 1,
+	  .options = "g",
+	  .run = command_user_set_password },
+	{ .name = "user disable",
+	  .arguments = "WHO",
+	  .help = "let a user in no more, and end all sessions",
+	  .operands = 1,
+	  .options = "",
+	  .run = command_user_disable },
+	{ .name = "user enable",
+	  .arguments = "WHO",
+	  .help = "let a user in again",
+	  .operands = 1,
+	  .options = "",
+	  .run = command_user_enable },
+	{ .name = "user delete",
+	  .arguments = "WHO [--yes]",
+	  .help = "remove a user and all that is theirs",
+	  .operands = 1,
+	  .options = "y",
+	  .run = command_user_delete },
 };
 
 static const struct option long_options[] = {
@@ -83,7 +144,7 @@ read_options(int argc, char **argv, struct line *line)
 {
 	size_t n = 0;
 
-	for (int option; (option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1;) {
+	for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
 		struct options *o = &line->options;
 		switch (option) {
 		case 'c':
@@ -125,12 +186,11 @@ read_options(int argc, char **argv, struct line *line)
 static int
 run(const struct command *command, const struct line *line, char **operands)
 {
-	const struct rlimit none = { 0, 0 };
+	const enum app_role role = command->as_owner ? APP_OWNER : APP_COMMAND;
 	struct app app;
 	int rc = EXIT_FAILED;
 
-	(void)setrlimit(RLIMIT_CORE, &none);
-	if (app_open(&app, config_path(line->config), environ, APP_COMMAND, stderr))
+	if (app_open(&app, config_path(line->config), environ, role, stderr))
 		rc = command->run(&app, &line->options, operands);
 	app_close(&app);
 	return rc;
@@ -142,6 +202,7 @@ main(int argc, char **argv)
 	struct line line = { 0 };
 	int words = 0;
 
+	process_harden();
 	read_options(argc, argv, &line);
 	if (line.version) {
 		(void)puts("latchctl " LATCH_VERSION);

@@ -1,23 +1,21 @@
 /* main.c: a worker of the pool: boot, serve, drain. See latch-fcgi(8). */
 #include <getopt.h>
-#include <malloc.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "api/dispatch.h"
 #include "core/log.h"
+#include "core/process.h"
 #include "http/fcgi.h"
 #include "http/json.h"
 #include "service/keys.h"
 
 /* A body of 64 KiB is in there once as it came and once decoded; the OpenAPI document is smaller. */
-enum { ARENA_SIZE = 512 * 1024, MMAP_THRESHOLD = 256 * 1024 };
+enum { ARENA_SIZE = 512 * 1024 };
 
-enum { FAILED_BOOT_S = 2 };
+enum { FAILED_BOOT_S = 2, ADDRESS_MAX = 45 };
 
 static const char usage[] =
 	"Usage: latch-fcgi [--config FILE] [--check-config | --sample-config | --version | --help]\n"
@@ -28,33 +26,28 @@ static const char usage[] =
 	"  --version\n"
 	"  --help\n";
 
-/* No core file and no debugger: both would show keys and passwords. */
-static void
-harden(void)
+/* Whether it can be an address at all: the web server's word is not taken for what goes into a log line. */
+static bool
+is_address(struct str s)
 {
-	const struct rlimit none = { 0, 0 };
-
-	(void)setrlimit(RLIMIT_CORE, &none);
-#ifndef LATCH_SANITIZED /* the leak check traces its own process */
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-#endif
-	(void)umask(077);
-	/* The 19 MiB of a password hash go back to the system at once. Left to itself malloc would keep them, for good. */
-	(void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+	for (size_t i = 0; i < s.n; i++)
+		if (hex_digit(s.p[i]) < 0 && s.p[i] != '.' && s.p[i] != ':')
+			return false;
+	return s.n > 0 && s.n <= ADDRESS_MAX;
 }
 
 static void
 log_request(const struct ctx *c, enum err err, uint64_t start_us)
 {
 	const struct request *request = c->request;
-	const struct str addr = request->remote_addr.p != NULL ? request->remote_addr : STR("-");
+	const struct str addr = is_address(request->remote_addr) ? request->remote_addr : STR("-");
 	const char *user = c->principal.user.id.text, *method = request->head ? "HEAD" : method_name(request->method);
 	char line[512];
 
 	(void)snprintf(line, sizeof(line), "request=%s method=%s route=%s status=%u us=%llu lane_us=%llu addr=%.*s%s%s",
 	               c->request_id, method, c->route != NULL ? c->route->path : "-", c->response->status,
 	               (unsigned long long)(clock_mono_us() - start_us),
-	               (unsigned long long)lanes_waited_us(&c->app->lanes), (int)(addr.n < 45 ? addr.n : 45), addr.p,
+	               (unsigned long long)lanes_waited_us(&c->app->lanes), (int)addr.n, addr.p,
 	               user[0] != '\0' ? " user=" : "", user);
 	if (err == ERR_DB)
 		log_warn("%s error=\"%s\"", line, db_error(c->app->db));
@@ -71,7 +64,7 @@ serve(struct fcgi *fcgi, struct app *app, struct arena *arena)
 	struct response response;
 	struct ctx c;
 
-	while (fcgi_next(fcgi, arena, &request) == FCGI_NEXT_REQUEST) {
+	while (fcgi_next(fcgi, arena, &request)) {
 		const uint64_t start_us = clock_mono_us();
 		const enum err err = dispatch(&c, app, arena, &request, &response);
 		fcgi_send(fcgi, &request, &response);
@@ -86,11 +79,7 @@ serve(struct fcgi *fcgi, struct app *app, struct arena *arena)
 static bool
 first_look(struct app *app)
 {
-	enum err err = db_begin_request(app->db);
-
-	if (err == OK)
-		err = keys_refresh(app);
-	if (err == OK)
+	if (keys_refresh(app) == OK)
 		return true;
 	if (db_schema_disagrees(app->db)) {
 		log_error("the database does not fit this program (latchctl migrate?): %s", db_error(app->db));
@@ -104,10 +93,10 @@ static int
 run(struct app *app)
 {
 	struct arena arena;
-	const char *unset = routes_check();
+	const char *unset = routes_check(routes, routes_n);
 
 	if (unset != NULL) {
-		log_error("route %s: its row does not say who may", unset);
+		log_error("route %s: its row lacks something, or contradicts itself", unset);
 		return EXIT_FAILURE;
 	}
 	if (!arena_open(&arena, ARENA_SIZE)) {
@@ -148,8 +137,8 @@ main(int argc, char **argv)
 	const char *config = NULL;
 	bool check = false;
 
-	harden();
-	for (int option; (option = getopt_long(argc, argv, "c:Vh", options, NULL)) != -1;) {
+	process_harden();
+	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (option) {
 		case 'c':
 			config = optarg;

@@ -7,14 +7,6 @@
 #include "http/json.h"
 #include "service/keys.h"
 
-const char *
-method_name(enum method method)
-{
-	static const char *const names[METHOD__COUNT] = { "-", "GET", "POST", "PATCH", "OPTIONS" };
-
-	return names[method];
-}
-
 /* ---- Replies --------------------------------------------------------------------------------------------------- */
 
 enum err
@@ -261,17 +253,19 @@ serve(struct ctx *c)
 	if (c->request->method == METHOD_OPTIONS)
 		return answer_options(c);
 	enum err err = find_route(c);
-	if (err == OK && !c->route->no_db) {
-		err = db_begin_request(c->app->db);
-		if (err == OK)
-			err = keys_refresh(c->app);
-	}
+	if (err == OK && !c->route->no_db)
+		err = keys_refresh(c->app);
 	if (err == OK)
 		err = check_access(c);
 	if (err == OK)
 		err = decode_body(c);
-	if (err == OK)
-		err = c->route->handle(c);
+	if (err != OK)
+		return err;
+	/* What a handler said in headers does not outlive its failure. */
+	const size_t before = c->response->nheaders;
+	err = c->route->handle(c);
+	if (err != OK)
+		c->response->nheaders = before;
 	return err;
 }
 
@@ -292,12 +286,7 @@ dispatch(struct ctx *c, struct app *app, struct arena *arena, const struct reque
 	const enum err err = serve(c);
 	if (err != OK)
 		reply_problem(c, err);
-	/* Whatever a handler did not say may be cached may not: nearly all of it is somebody's own. */
-	bool cacheable = false;
-	for (size_t i = 0; i < response->nheaders; i++)
-		cacheable = cacheable || strcmp(response->headers[i].name, "Cache-Control") == 0;
-	if (!cacheable)
+	if (err != OK || !response->cacheable)
 		response_header(response, "Cache-Control", STR("no-store"));
-	db_end_request(app->db);
 	return err;
 }

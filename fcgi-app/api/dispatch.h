@@ -9,7 +9,4 @@
 enum err dispatch(struct ctx *c, struct app *app, struct arena *arena, const struct request *request,
                   struct response *response);
 
-/* "GET" and so on. */
-const char *method_name(enum method method);
-
 #endif

@@ -1,6 +1,5 @@
 /* me.c: /users/me: what people do with their own account. */
 #include "api/route.h"
-#include "db/users.h"
 #include "service/account.h"
 
 static const struct field user_fields[] = {
@@ -103,6 +102,6 @@ me_delete(struct ctx *c)
 	enum err err = account_confirm(c->app, user, in->current_password, &c->why);
 
 	if (err == OK)
-		err = users_delete(c->app->db, &user->id);
+		err = account_delete(c->app, user, &c->principal.session);
 	return err == OK ? reply_empty(c) : gone(err);
 }

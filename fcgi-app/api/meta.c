@@ -24,12 +24,13 @@ enum err
 meta_jwks(struct ctx *c)
 {
 	const struct keyring *ring = &c->app->keyring;
-	const struct str etag = str_of(ring->etag);
 	const enum err err = keys_refresh(c->app);
+	const struct str etag = str_of(ring->etag);
 
-	/* The keys of a moment ago are good while the database is away. */
-	if (err != OK && ring->n == 0)
-		return err;
+	/* The keys of a moment ago are good while the database is away; no keys are not to be cached. */
+	if (ring->n == 0)
+		return err != OK ? err : fail(c, ERR_DB, "No signing key can be used.");
+	c->response->cacheable = true;
 	response_header(c->response, "Cache-Control",
 	                str_printf(c->arena, "public, max-age=%u", c->app->config.jwks_max_age_s));
 	response_header(c->response, "ETag", etag);

@@ -252,11 +252,11 @@ static struct node *
 describe_operation(struct doc *doc, struct arena *arena, const struct route *route, const char *method)
 {
 	struct node *operation = doc_object(doc), *responses = doc_object(doc), *tags = doc_array(doc);
-	struct str path = str_of(route->path + 1);
-	const struct str tag = str_cut(&path, '/');
+	struct str rest = str_of(route->path + 1);
+	const struct str tag = str_cut(&rest, '/');
 
-	doc_push(doc, tags,
-	         str_eq(tag, STR("auth")) || str_eq(tag, STR("users")) ? doc_str(doc, tag) : doc_text(doc, "meta"));
+	/* "/users/me" belongs to users; "/healthz" and "/.well-known/..." to nobody. */
+	doc_push(doc, tags, rest.p != NULL && tag.p[0] != '.' ? doc_str(doc, tag) : doc_text(doc, "meta"));
 	doc_set(doc, operation, "tags", tags);
 	doc_set(doc, operation, "operationId", doc_str(doc, operation_id(arena, method, route->path)));
 	doc_set(doc, operation, "summary", doc_text(doc, route->summary));

@@ -4,7 +4,7 @@
 
 #include "api/route.h"
 
-/* About 40 KB in the arena. ERR_INTERNAL when that is full. */
+/* About 20 KB in the arena. ERR_INTERNAL when that is full. */
 enum err openapi_render(const struct ctx *c, struct str *out) MUST_USE;
 
 #endif

@@ -47,7 +47,7 @@ struct route {
 	const struct schema *out;  /* JSON reply, or NULL */
 	const char *out_type;      /* media type where it is not out as application/json */
 	bool conditional;          /* answers If-None-Match, so also 304 */
-	uint32_t errors;           /* ERRORS(...) that the handler returns; what dispatch returns is known */
+	uint32_t errors;           /* ERROR(...) | that the handler returns; what dispatch returns is known */
 	const char *summary;
 	handler_fn *handle;
 };
@@ -58,8 +58,9 @@ _Static_assert(ERR__COUNT <= 32, "a route's errors are the bits of a uint32_t");
 extern const struct route routes[];
 extern const size_t routes_n;
 
-/* The complaint about the first row that must not be served; NULL when all may. */
-const char *routes_check(void);
+/* The path of the first of n rows that must not be served: it does not say who may, lacks what every row has, or
+ * contradicts itself. NULL when all may. */
+const char *routes_check(const struct route *table, size_t n);
 
 /* ---- For handlers ------------------------------------------------------------------------------------------------ */
 

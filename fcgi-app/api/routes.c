@@ -123,10 +123,10 @@ const struct route routes[] = {
 const size_t routes_n = COUNT(routes);
 
 const char *
-routes_check(void)
+routes_check(const struct route *table, size_t n)
 {
-	for (size_t i = 0; i < routes_n; i++) {
-		const struct route *r = &routes[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct route *r = &table[i];
 		if (r->access == ACCESS_UNSET || r->method == METHOD_OTHER || r->status == 0 || r->handle == NULL)
 			return r->path;
 		if (r->access == ACCESS_USER && r->no_db)

@@ -22,26 +22,6 @@ struct jws_key {
 	unsigned char secret[SECRET]; /* HS256 */
 };
 
-static const char *const names[] = { [TOKEN_ES256] = "ES256", [TOKEN_RS256] = "RS256", [TOKEN_HS256] = "HS256" };
-
-const char *
-jws_alg_name(enum token_alg alg)
-{
-	return names[alg];
-}
-
-bool
-jws_alg_parse(const char *name, enum token_alg *out)
-{
-	for (size_t i = 0; i < COUNT(names); i++) {
-		if (strcmp(names[i], name) != 0)
-			continue;
-		*out = (enum token_alg)i;
-		return true;
-	}
-	return false;
-}
-
 /* Whether the key is what its algorithm needs: RS256 with an EC key, a short modulus or another curve is refused. */
 static bool
 key_fits(enum token_alg alg, const EVP_PKEY *pkey)

@@ -14,10 +14,6 @@ struct jws_key;
 
 enum { JWS_SIGNATURE_MAX = 512, JWK_TEXT_MAX = 1024 };
 
-/* "ES256" and so on; and back: false for anything else. */
-const char *jws_alg_name(enum token_alg alg);
-bool jws_alg_parse(const char *name, enum token_alg *out) MUST_USE;
-
 /* A new key: P-256, RSA 3072 with exponent 65537, or 32 random bytes. NULL when OpenSSL fails. jws_key_free it. */
 struct jws_key *jws_key_generate(enum token_alg alg) MUST_USE;
 /* The private key as PKCS #8 DER (RFC 5958), or the HMAC secret. Wipe *out. */

@@ -11,7 +11,7 @@ enum { ETAG_BYTES = 16 };
 enum err
 key_init(struct key *key, struct str kid, enum token_alg alg, struct timestamp sign_from, struct jws_key *jws)
 {
-	char json[128];
+	char json[sizeof("{\"alg\":\"ES256\",\"kid\":\"\",\"typ\":\"JWT\"}") + KID_SIZE];
 
 	*key = (struct key){ .alg = alg, .sign_from = sign_from, .jws = jws };
 	if (jws == NULL || !str_copy(key->kid, sizeof(key->kid), kid)) {
@@ -19,8 +19,8 @@ key_init(struct key *key, struct str kid, enum token_alg alg, struct timestamp s
 		return ERR_INTERNAL;
 	}
 	const int n =
-		snprintf(json, sizeof(json), "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"JWT\"}", jws_alg_name(alg), key->kid);
-	_Static_assert(BASE64URL_SIZE(sizeof(json)) <= KEY_HEADER_SIZE + 16, "the header fits");
+		snprintf(json, sizeof(json), "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"JWT\"}", token_alg_name(alg), key->kid);
+	_Static_assert(BASE64URL_SIZE(sizeof(json)) <= KEY_HEADER_SIZE, "the header fits");
 	key->header_n = base64url_encode(json, (size_t)n, key->header);
 	return OK;
 }
@@ -69,7 +69,7 @@ write_jwks(struct keyring *ring)
 			continue;
 		used += (size_t)snprintf(ring->jwks + used, sizeof(ring->jwks) - used,
 		                         "%s{%s,\"kid\":\"%s\",\"alg\":\"%s\",\"use\":\"sig\"}", comma, jwk, key->kid,
-		                         jws_alg_name(key->alg));
+		                         token_alg_name(key->alg));
 		if (used >= sizeof(ring->jwks) - 3)
 			return ERR_INTERNAL;
 		comma = ",";
@@ -84,24 +84,31 @@ write_jwks(struct keyring *ring)
 	return OK;
 }
 
+/* Frees what only the first of the two has. */
+static void
+free_others(const struct key *keys, size_t n, const struct key *kept, size_t nkept)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool shared = false;
+		for (size_t j = 0; j < nkept; j++)
+			shared = shared || kept[j].jws == keys[i].jws;
+		if (!shared)
+			jws_key_free(keys[i].jws);
+	}
+}
+
 enum err
 keyring_replace(struct keyring *ring, const struct key *keys, size_t n)
 {
 	struct keyring next = { .n = n, .generation = ring->generation + 1 };
 
-	if (n > KEYRING_MAX)
+	if (n <= KEYRING_MAX)
+		memcpy(next.keys, keys, n * sizeof(*keys));
+	if (n > KEYRING_MAX || write_jwks(&next) != OK) {
+		free_others(keys, n, ring->keys, ring->n);
 		return ERR_INTERNAL;
-	memcpy(next.keys, keys, n * sizeof(*keys));
-	if (write_jwks(&next) != OK)
-		return ERR_INTERNAL;
-
-	for (size_t i = 0; i < ring->n; i++) {
-		bool kept = false;
-		for (size_t j = 0; j < n; j++)
-			kept = kept || keys[j].jws == ring->keys[i].jws;
-		if (!kept)
-			jws_key_free(ring->keys[i].jws);
 	}
+	free_others(ring->keys, ring->n, keys, n);
 	*ring = next;
 	return OK;
 }

@@ -43,8 +43,8 @@ const struct key *keyring_by_header(const struct keyring *ring, struct str heade
 /* The key to sign with at this moment; NULL when there is none. */
 const struct key *keyring_signer(const struct keyring *ring, struct timestamp now);
 
-/* Replaces the keys by `n` others, of which those that share a jws with an old one keep it; frees the rest. Makes the
- * JWK Set anew. ERR_INTERNAL: nothing changed. */
+/* Replaces the keys by `n` others and takes their jws over; one that an old key shares stays, the others of the old keys
+ * are freed. Makes the JWK Set anew. ERR_INTERNAL: nothing changed, and every jws that the ring did not have is freed. */
 enum err keyring_replace(struct keyring *ring, const struct key *keys, size_t n) MUST_USE;
 void keyring_clear(struct keyring *ring);
 

@@ -7,7 +7,7 @@
 #include "core/log.h"
 #include "core/random.h"
 
-enum { SALT = 16, HASH = 32, MEMORY_KIB_MAX = 262144, PASSES_MAX = 16, PARALLELISM_MAX = 4 };
+enum { SALT = 16, HASH = 32 };
 
 struct cost {
 	uint32_t memory_kib, passes, parallelism;
@@ -56,9 +56,9 @@ read_cost(const char *phc, struct cost *out)
 		return false;
 	rest.p += head.n;
 	rest.n -= head.n;
-	return read_parameter(&rest, "m=", ',', MEMORY_KIB_MAX, &out->memory_kib)
-	    && read_parameter(&rest, "t=", ',', PASSES_MAX, &out->passes)
-	    && read_parameter(&rest, "p=", '$', PARALLELISM_MAX, &out->parallelism);
+	return read_parameter(&rest, "m=", ',', ARGON2_MEMORY_KIB_MAX, &out->memory_kib)
+	    && read_parameter(&rest, "t=", ',', ARGON2_PASSES_MAX, &out->passes)
+	    && read_parameter(&rest, "p=", '$', ARGON2_PARALLELISM_MAX, &out->parallelism);
 }
 
 static enum err

@@ -20,14 +20,15 @@ struct hasher {
 /* lanes must outlive it. */
 void hasher_init(struct hasher *hasher, const struct config *config, struct lanes *lanes);
 
-/* Hashes with a fresh 16-byte salt into out. ERR_BUSY: no lane to be had. */
+/* Hashes with a fresh 16-byte salt into out. ERR_BUSY: no lane to be had.
+ * ERR_INTERNAL: out of memory. */
 enum err password_hash(struct hasher *hasher, struct str password, char out[PASSWORD_HASH_SIZE]) MUST_USE;
 
 /* Compares with a PHC string in constant time. ERR_CREDENTIALS: not that password. ERR_BUSY. ERR_INTERNAL: the string is
- * no argon2id hash, or asks for more than 256 MiB, 16 passes or 4 lanes: a database must not decide what we spend. */
+ * no argon2id hash, or asks for more than ARGON2_..._MAX (core/config.h): a database must not decide what we spend. */
 enum err password_verify(struct hasher *hasher, const char *phc, struct str password) MUST_USE;
 
-/* The same cost for a user who is not there: always ERR_CREDENTIALS, or ERR_BUSY. */
+/* For a user who is not there, at the cost of a hash with today's parameters: ERR_CREDENTIALS; ERR_BUSY, ERR_INTERNAL. */
 enum err password_verify_nobody(struct hasher *hasher, struct str password) MUST_USE;
 
 /* Whether the string was made with other parameters than today's. */

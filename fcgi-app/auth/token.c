@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "auth/base64url.h"
+#include "core/log.h"
 
 enum err
 tokens_open(struct tokens *tokens, const struct config *config, const struct keyring *keyring)
@@ -22,6 +23,9 @@ tokens_close(struct tokens *tokens)
 	free(tokens->cache);
 	*tokens = (struct tokens){ 0 };
 }
+
+/* libjwt counts seconds in a long. */
+_Static_assert(sizeof(long) >= sizeof(int64_t), "latch is for 64-bit machines");
 
 /* ---- Issuing --------------------------------------------------------------------------------------------------- */
 
@@ -73,8 +77,10 @@ token_issue(struct tokens *tokens, const struct uuid *subject, const struct uuid
 {
 	const struct key *key = keyring_signer(tokens->keyring, now);
 
-	if (key == NULL)
+	if (key == NULL) {
+		log_error("no signing key can be used");
 		return ERR_DB;
+	}
 	char *json = claims_json(tokens->config, subject, session, now.ms / 1000);
 	if (json == NULL)
 		return ERR_INTERNAL;

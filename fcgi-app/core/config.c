@@ -34,6 +34,26 @@ struct key {
 	const char *help;
 };
 
+static const char *const alg_names[] = { [TOKEN_ES256] = "ES256", [TOKEN_RS256] = "RS256", [TOKEN_HS256] = "HS256" };
+
+const char *
+token_alg_name(enum token_alg alg)
+{
+	return alg_names[alg];
+}
+
+bool
+token_alg_parse(struct str name, enum token_alg *out)
+{
+	for (size_t i = 0; i < COUNT(alg_names); i++) {
+		if (!str_eq(name, str_of(alg_names[i])))
+			continue;
+		*out = (enum token_alg)i;
+		return true;
+	}
+	return false;
+}
+
 static const char *
 parse_text(struct str value, void *member, const struct key *key)
 {
@@ -85,19 +105,16 @@ parse_origins(struct str value, void *member, const struct key *key)
 	return parse_text(value, member, key);
 }
 
+/* The bounds stand in the key, and complain_key tells them. */
 static const char *
 parse_number(struct str value, void *member, const struct key *key)
 {
-	static _Thread_local char complaint[80];
 	uint64_t number;
 
-	if (parse_u64(value, &number) && number >= key->min && number <= key->max) {
-		*(uint32_t *)member = (uint32_t)number;
-		return NULL;
-	}
-	(void)snprintf(complaint, sizeof(complaint), "must be a whole number from %llu to %llu",
-	               (unsigned long long)key->min, (unsigned long long)key->max);
-	return complaint;
+	if (!parse_u64(value, &number) || number < key->min || number > key->max)
+		return "must be a whole number";
+	*(uint32_t *)member = (uint32_t)number;
+	return NULL;
 }
 
 static const char *
@@ -122,16 +139,8 @@ parse_switch(struct str value, void *member, const struct key *key)
 static const char *
 parse_alg(struct str value, void *member, const struct key *key)
 {
-	static const char *const names[] = { [TOKEN_ES256] = "ES256", [TOKEN_RS256] = "RS256", [TOKEN_HS256] = "HS256" };
-
 	(void)key;
-	for (size_t i = 0; i < COUNT(names); i++) {
-		if (!str_eq(value, str_of(names[i])))
-			continue;
-		*(enum token_alg *)member = (enum token_alg)i;
-		return NULL;
-	}
-	return "must be ES256, RS256 or HS256";
+	return token_alg_parse(value, member) ? NULL : "must be ES256, RS256 or HS256";
 }
 
 #define KEY(member, parser, least, most, value, text)                                                    \
@@ -167,8 +176,8 @@ static const struct key keys[] = {
 	KEY(db_owner_password, parse_text, 0, 0, "", "Its password. Better: db_owner_password_file."),
 	KEY(db_owner_password_file, parse_path, 0, 0, "",
 	    "A file whose first line is that password; workers never read it."),
-	KEY(db_connect_timeout_s, parse_number, 1, 4, "2", "How long a connection to MariaDB may take, in seconds."),
-	KEY(db_timeout_s, parse_number, 1, 4, "2", "How long a statement may take, in seconds; then the answer is 503."),
+	KEY(db_connect_timeout_s, parse_number, 1, 2, "2", "How long a connection to MariaDB may take, in seconds."),
+	KEY(db_timeout_s, parse_number, 1, 2, "2", "How long a statement may take, in seconds; then the answer is 503."),
 
 	KEY(key_file, parse_path, 1, 0, "/etc/latch/key",
 	    "64 hexadecimal digits, mode 0600 (openssl rand -hex 32). What lies in the database is useless without it."),
@@ -180,9 +189,9 @@ static const struct key keys[] = {
 
 	KEY(password_min, parse_number, 8, 64, "8",
 	    "The shortest password, in characters. NIST advises 15 where it is the only factor."),
-	KEY(argon2_memory_kib, parse_number, 1024, 1048576, "19456", "argon2id's memory a hash, in KiB."),
-	KEY(argon2_passes, parse_number, 1, 16, "2", "argon2id's passes (t)."),
-	KEY(argon2_parallelism, parse_number, 1, 4, "1", "argon2id's lanes (p)."),
+	KEY(argon2_memory_kib, parse_number, 1024, ARGON2_MEMORY_KIB_MAX, "19456", "argon2id's memory a hash, in KiB."),
+	KEY(argon2_passes, parse_number, 1, ARGON2_PASSES_MAX, "2", "argon2id's passes (t)."),
+	KEY(argon2_parallelism, parse_number, 1, ARGON2_PARALLELISM_MAX, "1", "argon2id's lanes (p)."),
 	KEY(hash_lanes, parse_number_or_auto, 1, 256, "auto",
 	    "Password hashes at once, in all workers together. auto: one a core, less where memory is short."),
 	KEY(hash_queue, parse_number_or_auto, 0, 1024, "auto",
@@ -217,10 +226,16 @@ static void PRINTF(2, 3) complain(struct load *load, const char *fmt, ...)
 static void
 complain_key(struct load *load, size_t i, const char *what)
 {
-	if (load->from_environment[i])
-		complain(load, "environment: %s %s", keys[i].name, what);
-	else
-		complain(load, "%s:%u: %s %s", load->path, load->line[i], keys[i].name, what);
+	char place[CONFIG_TEXT_MAX + 16] = "environment", bounds[48] = "";
+
+	if (!load->from_environment[i])
+		(void)snprintf(place, sizeof(place), "%s:%u", load->path, load->line[i]);
+	if (keys[i].max != 0)
+		(void)snprintf(bounds, sizeof(bounds), " from %u to %u", (unsigned)keys[i].min, (unsigned)keys[i].max);
+	complain(load, "%s: %s %s%s", place, keys[i].name, what, bounds);
+	/* A path that is none must not be looked for as well. */
+	if (keys[i].parse == parse_path)
+		*((char *)load->out + keys[i].at) = '\0';
 }
 
 static bool
@@ -241,6 +256,8 @@ set_key(struct config *out, size_t i, struct str value)
 	for (size_t c = 0; c < value.n; c++)
 		if ((unsigned char)value.p[c] < ' ' || value.p[c] == 0x7f)
 			return "holds a control character";
+	if (utf8_length(value) < 0)
+		return "is not UTF-8 text";
 	return keys[i].parse(value, (char *)out + keys[i].at, &keys[i]);
 }
 
@@ -411,8 +428,7 @@ config_load(const char *path, char *const *environment, enum config_role role, s
 	else
 		explicit_bzero(out->db_owner_password, sizeof(out->db_owner_password));
 	read_secret(&load, "db_password", "db_password_file");
-	if (!load.failed)
-		finish(&load);
+	finish(&load);
 	return !load.failed;
 }
 

@@ -19,6 +19,9 @@ enum { CONFIG_TEXT_MAX = 256, CONFIG_LIST_MAX = 1024, CONFIG_LINE_MAX = 2048 };
 
 enum token_alg { TOKEN_ES256, TOKEN_RS256, TOKEN_HS256 };
 
+/* What argon2id may cost at most, whether the configuration asks or a stored hash. */
+enum { ARGON2_MEMORY_KIB_MAX = 262144, ARGON2_PASSES_MAX = 16, ARGON2_PARALLELISM_MAX = 4 };
+
 struct config {
 	char public_url[CONFIG_TEXT_MAX]; /* no slash at the end */
 	char service_name[CONFIG_TEXT_MAX];
@@ -58,8 +61,12 @@ struct config {
 	char common_passwords[CONFIG_TEXT_MAX]; /* "" means no list */
 };
 
-/* Whose password is read: the worker never holds the owner's. */
+/* Whose database password is read: only what migrates holds the owner's. Where a password has a file, the file counts. */
 enum config_role { CONFIG_SERVICE, CONFIG_OWNER };
+
+/* "ES256" and so on (RFC 7518, 3.1); and back: false for anything else. */
+const char *token_alg_name(enum token_alg alg);
+bool token_alg_parse(struct str name, enum token_alg *out) MUST_USE;
 
 /* Where the file is: `given`, else $LATCH_CONFIG, else the path the program was built with. */
 const char *config_path(const char *given);

@@ -44,34 +44,74 @@ resize(int set, unsigned short counter, unsigned short recorded, uint32_t size)
 	return sem_do(set, ops, COUNT(ops), RESIZE_WAIT_MS);
 }
 
+/* Not ftok(3), which keeps 16 bits of the inode: two installations must not meet. This is FNV-1a. */
+static bool
+key_of_file(const char *path, int32_t *out)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return false;
+	const uint64_t numbers[] = { (uint64_t)st.st_dev, (uint64_t)st.st_ino };
+	uint32_t hash = 2166136261U;
+	for (size_t i = 0; i < sizeof(numbers); i++)
+		hash = (hash ^ (uint8_t)(numbers[i / 8] >> (8 * (i % 8)))) * 16777619U;
+	*out = (int32_t)(hash & 0x7fffffff);
+	return true;
+}
+
+/* Anybody may make a set with our key first: such a one would let him stop all log-ins, or let all in at once. */
+static bool
+is_ours(int set)
+{
+	struct semid_ds info = { 0 };
+	union semun {
+		int value;
+		struct semid_ds *info;
+	} argument = { .info = &info };
+
+	return semctl(set, 0, IPC_STAT, argument) == 0 && info.sem_perm.uid == geteuid() && (info.sem_perm.mode & 077) == 0;
+}
+
+/* A new set is all zero, which is a set of no lanes: making one and resizing one are the same thing. */
+static bool
+attach(struct lanes *l)
+{
+	/* RESIZING is a lock that is free at 0. */
+	struct sembuf lock[] = { { RESIZING, 0, 0 }, { RESIZING, 1, SEM_UNDO } };
+	struct sembuf unlock[] = { { RESIZING, -1, SEM_UNDO | IPC_NOWAIT } };
+
+	l->set = semget(l->key, MEMBERS, IPC_CREAT | 0600);
+	if (l->set >= 0 && !is_ours(l->set)) {
+		errno = EACCES;
+		return false;
+	}
+	if (l->set < 0 || sem_do(l->set, lock, COUNT(lock), 2 * (uint64_t)RESIZE_WAIT_MS) != 0)
+		return false;
+	const bool ok = resize(l->set, LANES_FREE, LANES_SIZE, l->lanes) == 0
+	             && resize(l->set, PLACES_FREE, PLACES_SIZE, l->lanes + l->queue) == 0;
+	const int cause = errno;
+	(void)sem_do(l->set, unlock, COUNT(unlock), 0);
+	errno = cause;
+	return ok;
+}
+
 enum err
 lanes_open(struct lanes *l, const char *key_path, uint32_t lanes, uint32_t queue, uint32_t wait_ms)
 {
-	const key_t key = ftok(key_path, 'L');
-
-	*l = (struct lanes){ .set = -1, .wait_ms = wait_ms };
-	if (key == -1 || lanes < 1 || lanes + queue > SIZE_MAX_MEMBER) {
-		log_error("hash lanes: %s: %s", key_path, key == -1 ? strerror(errno) : "too many lanes");
-		return ERR_INTERNAL;
-	}
-	l->set = semget(key, MEMBERS, IPC_CREAT | 0600);
-
-	/* A new set is all zero, which is a set of no lanes: making one and resizing one are the same thing. RESIZING is
-	 * a lock that is free at 0. */
-	struct sembuf lock[] = { { RESIZING, 0, 0 }, { RESIZING, 1, SEM_UNDO } };
-	struct sembuf unlock[] = { { RESIZING, -1, SEM_UNDO | IPC_NOWAIT } };
-	int rc = l->set < 0 ? -1 : sem_do(l->set, lock, COUNT(lock), 2 * (uint64_t)RESIZE_WAIT_MS);
-	if (rc == 0) {
-		rc = resize(l->set, LANES_FREE, LANES_SIZE, lanes);
-		if (rc == 0)
-			rc = resize(l->set, PLACES_FREE, PLACES_SIZE, lanes + queue);
-		const int cause = errno;
-		(void)sem_do(l->set, unlock, COUNT(unlock), 0);
-		errno = cause;
-	}
-	if (rc == 0)
+	*l = (struct lanes){ .set = -1, .lanes = lanes, .queue = queue, .wait_ms = wait_ms };
+	if (lanes >= 1 && lanes + queue <= SIZE_MAX_MEMBER && key_of_file(key_path, &l->key) && attach(l))
 		return OK;
-	log_error("hash lanes: semaphore set: %s", strerror(errno));
+	log_error("hash lanes: %s", strerror(errno));
+	return ERR_INTERNAL;
+}
+
+static enum err
+enter_failed(const char *what)
+{
+	if (errno == EAGAIN)
+		return ERR_BUSY;
+	log_error("hash lanes: %s: %s", what, strerror(errno));
 	return ERR_INTERNAL;
 }
 
@@ -82,17 +122,21 @@ lanes_enter(struct lanes *l)
 	struct sembuf give_back = { PLACES_FREE, 1, SEM_UNDO | IPC_NOWAIT };
 	struct sembuf lane = { LANES_FREE, -1, SEM_UNDO };
 
-	if (sem_do(l->set, &place, 1, 0) != 0)
-		return errno == EAGAIN ? ERR_BUSY : ERR_INTERNAL;
+	int rc = sem_do(l->set, &place, 1, 0);
+	if (rc != 0 && (errno == EIDRM || errno == EINVAL) && attach(l))
+		rc = sem_do(l->set, &place, 1, 0);
+	if (rc != 0)
+		return enter_failed("queue");
 
 	const uint64_t start = clock_mono_us();
-	const int rc = sem_do(l->set, &lane, 1, l->wait_ms);
+	rc = sem_do(l->set, &lane, 1, l->wait_ms);
 	const int cause = errno;
 	l->waited_us += clock_mono_us() - start;
 	if (rc == 0)
 		return OK;
 	(void)sem_do(l->set, &give_back, 1, 0);
-	return cause == EAGAIN ? ERR_BUSY : ERR_INTERNAL;
+	errno = cause;
+	return enter_failed("lane");
 }
 
 void

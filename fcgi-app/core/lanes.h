@@ -1,10 +1,10 @@
 /*
  * lanes.h: how many workers may do one costly thing at once, across the whole pool.
  *
- * A System V semaphore set that all workers of one installation share (found by its key file's device and inode). Every
+ * A System V semaphore set that all workers of one installation share (its key is a hash of the key file's device and inode). Every
  * operation carries SEM_UNDO, so the kernel gives back what a killed worker held. `lanes` work at once, `queue` more may
  * wait for at most `wait_ms`, and everybody else is told ERR_BUSY at once: so a flood of log-ins cannot take every
- * worker.
+ * worker. The set outlives the workers, as such sets do (ipcs -s shows it, ipcrm removes it): the next ones take it over.
  */
 #ifndef LATCH_CORE_LANES_H
 #define LATCH_CORE_LANES_H
@@ -16,15 +16,18 @@
 
 struct lanes {
 	int set; /* semaphore set id */
-	uint32_t wait_ms;
+	int32_t key;
+	uint32_t lanes, queue, wait_ms;
 	uint64_t waited_us; /* by this process since lanes_waited_us() was last called */
 };
 
 /* Opens the set that belongs to key_path, making or resizing it to `lanes` and `queue`. A set that shrinks waits up to
- * 10 s for lanes in use. ERR_INTERNAL (logged) when the kernel refuses. */
+ * 10 s for lanes in use. ERR_INTERNAL (logged) when the kernel refuses, or the set is
+ * somebody else's. */
 enum err lanes_open(struct lanes *l, const char *key_path, uint32_t lanes, uint32_t queue, uint32_t wait_ms) MUST_USE;
 
-/* OK: this process holds a lane until lanes_leave. ERR_BUSY: the queue is full or the wait was over. */
+/* OK: this process holds a lane until lanes_leave. ERR_BUSY: the queue is full or the wait was over. A set that somebody
+ * removed is made anew. ERR_INTERNAL (logged): the kernel refuses. */
 enum err lanes_enter(struct lanes *l) MUST_USE;
 void lanes_leave(struct lanes *l);
 

@@ -21,7 +21,7 @@ static void PRINTF(2, 0) log_write(const char *level, const char *fmt, va_list a
 	if ((size_t)used > sizeof(line) - 1)
 		used = (int)sizeof(line) - 1;
 	for (int i = 0; i < used; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+		if (line[i] < ' ' || line[i] > '~')
 			line[i] = '?';
 	line[used++] = '\n';
 

@@ -1,8 +1,8 @@
 /*
  * log.h: lines on standard error, each written by one write(2), so that lines of many workers do not mix.
  *
- * logfmt: time=... level=... then the message. A line is at most LOG_LINE_MAX bytes; what is longer is cut. Control
- * characters become '?', so that nothing from outside can forge a line. Never pass a secret, an address or a name of a
+ * logfmt: time=... level=... then the message. A line is at most LOG_LINE_MAX bytes; what is longer is cut. Whatever
+ * is not printable ASCII becomes '?', so that nothing from outside can forge a line. Never pass a secret, an address or a name of a
  * person: ids and table names only.
  */
 #ifndef LATCH_CORE_LOG_H

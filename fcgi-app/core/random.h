@@ -12,6 +12,9 @@ struct uuid {
 	char text[37];
 };
 
+/* Below every id that there is. */
+#define UUID_NIL "00000000-0000-0000-0000-000000000000"
+
 /* Fills buf from getrandom(2). Ends the process when the kernel refuses: nothing here is safe without it. */
 void random_bytes(void *buf, size_t size);
 

@@ -23,6 +23,7 @@ struct command {
 	int operands;        /* how many it takes */
 	const char *options; /* the letters it takes of ctl.c's options */
 	int (*run)(struct app *app, const struct options *options, char **operands);
+	bool as_owner; /* needs the password of the database's owner */
 };
 
 /* Says on standard error what went wrong, in words that fit the error, and returns EXIT_FAILED. */

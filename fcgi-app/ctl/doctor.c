@@ -77,36 +77,27 @@ grants(const struct server_grant *grant, const char *privilege)
 	return false;
 }
 
-static bool
-any_grants(const struct server_grant *all, size_t n, const char *privilege)
-{
-	for (size_t i = 0; i < n; i++)
-		if (grants(&all[i], privilege))
-			return true;
-	return false;
-}
-
+/* That it has what it needs has been seen by then: every statement was prepared. */
 static int
 check_privileges(struct app *app)
 {
-	static const char *const needed[] = { "SELECT", "INSERT", "UPDATE", "DELETE" };
-	static const char *const excess[] = { "CREATE", "ALTER", "DROP", "INDEX", "TRIGGER", "SUPER", "FILE", "GRANT" };
+	static const char *const excess[] = { "ALL PRIVILEGES", "CREATE", "ALTER", "DROP",  "INDEX",
+		                                  "TRIGGER",        "SUPER",  "FILE",  "RELOAD" };
 	const struct config *c = &app->config;
 	static struct server_grant all[GRANTS_MAX];
 	size_t n = 0;
 
 	if (server_grants(app->db, all, COUNT(all), &n) != OK)
 		return bad("privileges: %s", db_error(app->db));
-	const bool everything = any_grants(all, n, "ALL PRIVILEGES");
-	for (size_t i = 0; i < COUNT(needed); i++)
-		if (!everything && !any_grants(all, n, needed[i]))
-			return bad("privileges: GRANT %s ON %s.* TO %s", needed[i], c->db_name, c->db_user);
-	for (size_t i = 0; i < COUNT(excess); i++)
-		if (everything || any_grants(all, n, excess[i]))
-			return bad(
-				"privileges: %s may %s; REVOKE ALL, then GRANT SELECT, INSERT, UPDATE, DELETE ON %s.*: migrations "
-				"have a user of their own",
-				c->db_user, everything ? "do everything" : excess[i], c->db_name);
+	for (size_t i = 0; i < n; i++) {
+		const char *found = strstr(all[i].text, " WITH GRANT OPTION") != NULL ? "GRANT OPTION" : NULL;
+		for (size_t e = 0; e < COUNT(excess) && found == NULL; e++)
+			found = grants(&all[i], excess[e]) ? excess[e] : NULL;
+		if (found != NULL)
+			return bad("privileges: %s has %s; REVOKE ALL PRIVILEGES, GRANT OPTION FROM it, then GRANT SELECT, INSERT, "
+			           "UPDATE, DELETE ON %s.*: migrations have a user of their own",
+			           c->db_user, found, c->db_name);
+	}
 	return good("privileges: %s may read and write rows, and no more", c->db_user);
 }
 
@@ -118,9 +109,14 @@ check_keys(struct app *app)
 
 	if (err != OK)
 		return bad("signing keys: %s", db_error(app->db));
+	if (app->keys_unusable > 0)
+		return bad(
+			"signing keys: %zu do not open with this key_file; restore the one they were made with, or latchctl keys "
+			"rotate --now (all tokens end)",
+			app->keys_unusable);
 	if (signer == NULL)
-		return bad("signing keys: none can be used; latchctl keys create makes one");
-	return good("signing keys: %zu, %s %s signs", app->keyring.n, jws_alg_name(signer->alg), signer->kid);
+		return bad("signing keys: there is none that signs; latchctl keys create makes one");
+	return good("signing keys: %zu, %s %s signs", app->keyring.n, token_alg_name(signer->alg), signer->kid);
 }
 
 static int
@@ -156,6 +152,18 @@ check_url(const struct config *c)
 	return bad("public_url: %s sends passwords in the clear; put TLS before it and say https", c->public_url);
 }
 
+static int
+check_transport(const struct config *c)
+{
+	if (c->db_socket[0] != '\0')
+		return good("database connection: unix socket");
+	if (c->db_tls_ca[0] != '\0')
+		return good("database connection: TCP with TLS");
+	if (strcmp(c->db_host, "127.0.0.1") == 0 || strcmp(c->db_host, "::1") == 0 || strcmp(c->db_host, "localhost") == 0)
+		return good("database connection: TCP on this machine");
+	return bad("database connection: TCP to %s without TLS: set db_tls_ca", c->db_host);
+}
+
 int
 command_doctor(struct app *app, const struct options *options, char **operands)
 {
@@ -164,7 +172,7 @@ command_doctor(struct app *app, const struct options *options, char **operands)
 
 	(void)options;
 	(void)operands;
-	failures += check_url(&app->config) + check_memory(&app->config);
+	failures += check_url(&app->config) + check_memory(&app->config) + check_transport(&app->config);
 	if (db_begin_request(app->db) != OK) {
 		failures +=
 			bad("database: %s%s", db_error(app->db), db_schema_disagrees(app->db) ? ": run latchctl migrate" : "");

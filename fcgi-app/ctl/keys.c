@@ -5,7 +5,7 @@
 #include "service/keys.h"
 #include "service/migrate.h"
 
-enum { LIST_MAX = 200 };
+enum { LIST_MAX = 40 };
 
 int
 command_migrate(struct app *app, const struct options *options, char **operands)
@@ -31,21 +31,21 @@ int
 command_keys_list(struct app *app, const struct options *options, char **operands)
 {
 	struct signing_key keys[LIST_MAX];
-	char signer[KID_SIZE], created[TIMESTAMP_SIZE], from[TIMESTAMP_SIZE];
+	char created[TIMESTAMP_SIZE], from[TIMESTAMP_SIZE];
 	size_t n;
 
 	(void)options;
 	(void)operands;
 	if (!connected(app))
 		return EXIT_FAILED;
-	const enum err err = keys_list(app, keys, COUNT(keys), &n, signer);
+	const enum err err = keys_list(app, keys, COUNT(keys), &n);
 	if (err != OK)
 		return complain_err(app, err, NULL);
 	(void)printf("%-18s %-6s %-10s %-25s %s\n", "KID", "ALG", "STATE", "CREATED", "SIGNS FROM");
 	for (size_t i = 0; i < n; i++) {
 		timestamp_format(keys[i].created_at, created);
 		timestamp_format(keys[i].sign_from, from);
-		(void)printf("%-18s %-6s %-10s %-25s %s\n", keys[i].kid, keys[i].alg, keys_state(&keys[i], signer, clock_now()),
+		(void)printf("%-18s %-6s %-10s %-25s %s\n", keys[i].kid, keys[i].alg, keys_state(app, &keys[i], clock_now()),
 		             created, from);
 	}
 	return EXIT_OK;
@@ -65,30 +65,30 @@ create(struct app *app, bool at_once)
 		(void)printf("%s signs now\n", kid);
 	else
 		(void)printf("%s is published and signs in %u s, when nobody has a key set without it any more\n", kid,
-		             app->config.jwks_max_age_s);
+		             app->config.jwks_max_age_s + KEYS_REFRESH_MS / 1000);
 	return EXIT_OK;
 }
 
 int
 command_keys_create(struct app *app, const struct options *options, char **operands)
 {
-	struct signing_key keys[LIST_MAX];
-	char signer[KID_SIZE];
-	size_t n;
-
 	(void)operands;
 	if (!connected(app))
 		return EXIT_FAILED;
-	const enum err err = keys_list(app, keys, COUNT(keys), &n, signer);
+	const enum err err = keys_read(app);
 	if (err != OK)
 		return complain_err(app, err, NULL);
-	if (signer[0] == '\0')
+	const struct key *signer = keyring_signer(&app->keyring, clock_now());
+	if (signer == NULL && app->keys_unusable > 0)
+		return complain(
+			"the signing keys do not open with this key_file: restore it, or make new keys with latchctl keys "
+			"rotate --now (all tokens end)");
+	if (signer == NULL)
 		return create(app, true);
-	if (options->if_missing) {
-		(void)printf("%s signs already\n", signer);
-		return EXIT_OK;
-	}
-	return complain("there is a signing key already: latchctl keys rotate makes the next one");
+	if (!options->if_missing)
+		return complain("there is a signing key already: latchctl keys rotate makes the next one");
+	(void)printf("%s signs already\n", signer->kid);
+	return EXIT_OK;
 }
 
 int

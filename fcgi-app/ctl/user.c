@@ -93,7 +93,7 @@ command_user_list(struct app *app, const struct options *options, char **operand
 		return EXIT_FAILED;
 	(void)printf("%-36s %-9s %-20s %s\n", "ID", "STATUS", "USERNAME", "EMAIL");
 	do {
-		const enum err err = users_list(app->db, after, page, PAGE, &n);
+		const enum err err = account_list(app, after, page, PAGE, &n);
 		if (err != OK)
 			return complain_err(app, err, NULL);
 		for (size_t i = 0; i < n; i++)
@@ -171,7 +171,7 @@ command_user_delete(struct app *app, const struct options *options, char **opera
 	(void)snprintf(question, sizeof(question), "Delete %s and all that is theirs?", user.email);
 	if (!confirmed(options, question))
 		return EXIT_FAILED;
-	const enum err err = users_delete(app->db, &user.id);
+	const enum err err = account_delete(app, &user, NULL);
 	if (err != OK)
 		return complain_err(app, err, NULL);
 	(void)printf("%s is deleted\n", user.email);

@@ -1,3 +1,4 @@
+/* db.c is longer than other files because mysql.h is to be seen by this one alone. */
 #include "db/db.h"
 
 #include <mysql.h>
@@ -14,7 +15,13 @@ static const struct stmt_table *const service_tables[] = { &users_statements, &s
 	                                                       &server_statements };
 static const struct stmt_table *const owner_tables[] = { &migrations_statements };
 
-enum { PREPARED_MAX = 64, RECONNECT_PAUSE_US = 250000, TRANSACTION_TRIES = 3, MIGRATION_TIMEOUT_S = 3600 };
+enum {
+	PREPARED_MAX = 64,
+	RECONNECT_PAUSE_US = 250000,
+	TRANSACTION_TRIES = 3,
+	MIGRATION_TIMEOUT_S = 3600,
+	STATEMENT_TENTHS = 8
+};
 
 struct db {
 	const struct config *config;
@@ -25,10 +32,10 @@ struct db {
 	MYSQL *mysql; /* NULL: not connected */
 	MYSQL_STMT *prepared[PREPARED_MAX];
 	bool broken; /* the connection must not be used again */
-	bool in_transaction;
 	bool schema_disagrees;
-	bool lost_conflict; /* 1205 or 1213 since the transaction began */
+	bool deadlocked; /* the server gave up the transaction: it has been rolled back */
 	uint64_t last_failure_us;
+	uint64_t waited_us; /* for the server, by this request */
 	char error[256];
 };
 
@@ -62,12 +69,6 @@ arg_bytes(const struct bytes *v)
 	return (struct arg){ .kind = ARG_BYTES, .text = { (const char *)v->p, v->n } };
 }
 
-struct arg
-arg_timestamp(struct timestamp v)
-{
-	return (struct arg){ .kind = ARG_TIMESTAMP, .time = v };
-}
-
 /* ---- Errors ---------------------------------------------------------------------------------------------------- */
 
 /* The server's message may quote values, so only its number and SQLSTATE are kept: what they mean stands in the
@@ -79,9 +80,8 @@ failed(struct db *db, const char *where, unsigned code, const char *state)
 	switch (code) {
 	case ER_DUP_ENTRY:
 		return ERR_DUPLICATE;
-	case ER_LOCK_WAIT_TIMEOUT:
 	case ER_LOCK_DEADLOCK:
-		db->lost_conflict = true;
+		db->deadlocked = true;
 		return ERR_DB;
 	default:
 		break;
@@ -136,7 +136,6 @@ disconnect(struct db *db)
 		mysql_close(db->mysql);
 	db->mysql = NULL;
 	db->broken = false;
-	db->in_transaction = false;
 }
 
 /* A statement that the schema does not fit stops the program: it would fail at its first use, at a worse time. */
@@ -149,7 +148,8 @@ prepare(struct db *db, const struct stmt *stmt, MYSQL_STMT **out)
 		return failed(db, stmt->name, mysql_errno(db->mysql), mysql_sqlstate(db->mysql));
 	if (mysql_stmt_prepare(handle, stmt->sql, strlen(stmt->sql)) != 0) {
 		const enum err err = failed_plainly(db, stmt->name, mysql_stmt_errno(handle), mysql_stmt_error(handle));
-		db->schema_disagrees = !db->broken;
+		const unsigned code = mysql_stmt_errno(handle);
+		db->schema_disagrees = code == ER_NO_SUCH_TABLE || code == ER_BAD_FIELD_ERROR;
 		return err;
 	}
 	const size_t params = mysql_stmt_param_count(handle), columns = mysql_stmt_field_count(handle);
@@ -185,6 +185,7 @@ connect_now(struct db *db)
 	const bool owner = db->as == DB_AS_OWNER;
 	const unsigned connect_s = c->db_connect_timeout_s, io_s = owner ? MIGRATION_TIMEOUT_S : c->db_timeout_s;
 	const unsigned no_files = 0;
+	char init[256];
 	const my_bool verify = tls, no = 0;
 
 	db->schema_disagrees = false;
@@ -198,10 +199,13 @@ connect_now(struct db *db)
 	mysql_options(db->mysql, MYSQL_OPT_WRITE_TIMEOUT, &io_s);
 	mysql_options(db->mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
 	mysql_options(db->mysql, MYSQL_OPT_LOCAL_INFILE, &no_files);
-	/* Strict, so that a value is refused and never cut. */
-	mysql_options(db->mysql, MYSQL_INIT_COMMAND,
-	              "SET time_zone = '+00:00', innodb_lock_wait_timeout = 2, "
-	              "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'");
+	/* Strict, so that a value is refused and never cut. The server gives a statement up before we stop waiting for it, so
+	 * that what happened is known. */
+	(void)snprintf(init, sizeof(init),
+	               "SET time_zone = '+00:00', innodb_lock_wait_timeout = 1, max_statement_time = %u.%u, "
+	               "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
+	               io_s - 1, (unsigned)STATEMENT_TENTHS);
+	mysql_options(db->mysql, MYSQL_INIT_COMMAND, init);
 	mysql_options(db->mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
 	if (tls)
 		mysql_options(db->mysql, MYSQL_OPT_SSL_CA, c->db_tls_ca);
@@ -239,7 +243,6 @@ db_free(struct db *db)
 	if (db == NULL)
 		return;
 	disconnect(db);
-	mysql_library_end();
 	free(db);
 }
 
@@ -257,6 +260,7 @@ db_begin_request(struct db *db)
 {
 	if (db->mysql != NULL && (db->broken || hung_up(db)))
 		disconnect(db);
+	db->waited_us = 0;
 	if (db->mysql != NULL) {
 		db->error[0] = '\0';
 		return OK;
@@ -267,6 +271,7 @@ db_begin_request(struct db *db)
 	if (db->last_failure_us != 0 && now - db->last_failure_us < RECONNECT_PAUSE_US)
 		return ERR_DB;
 	const enum err err = connect_now(db);
+	db->waited_us = clock_mono_us() - now;
 	if (err == OK) {
 		db->last_failure_us = 0;
 		db->error[0] = '\0';
@@ -275,18 +280,6 @@ db_begin_request(struct db *db)
 	disconnect(db);
 	db->last_failure_us = clock_mono_us();
 	return ERR_DB;
-}
-
-void
-db_end_request(struct db *db)
-{
-	if (db->mysql == NULL)
-		return;
-	if (db->in_transaction && !db->broken && mysql_rollback(db->mysql) != 0)
-		db->broken = true;
-	db->in_transaction = false;
-	if (db->broken)
-		disconnect(db);
 }
 
 /* ---- Running --------------------------------------------------------------------------------------------------- */
@@ -313,11 +306,9 @@ union unconst {
 };
 
 static MYSQL_BIND
-bind_arg(const struct arg *arg, MYSQL_TIME *time)
+bind_arg(const struct arg *arg)
 {
 	MYSQL_BIND bind;
-	struct tm tm;
-	const time_t seconds = (time_t)(arg->time.ms / 1000);
 
 	memset(&bind, 0, sizeof(bind));
 	switch (arg->kind) {
@@ -335,31 +326,28 @@ bind_arg(const struct arg *arg, MYSQL_TIME *time)
 		bind.buffer = (union unconst){ .in = arg->text.p }.out;
 		bind.buffer_length = arg->text.n;
 		break;
-	case ARG_TIMESTAMP:
-		(void)gmtime_r(&seconds, &tm);
-		memset(time, 0, sizeof(*time));
-		time->year = (unsigned)tm.tm_year + 1900;
-		time->month = (unsigned)tm.tm_mon + 1;
-		time->day = (unsigned)tm.tm_mday;
-		time->hour = (unsigned)tm.tm_hour;
-		time->minute = (unsigned)tm.tm_min;
-		time->second = (unsigned)tm.tm_sec;
-		time->second_part = (unsigned long)(arg->time.ms % 1000) * 1000;
-		time->time_type = MYSQL_TIMESTAMP_DATETIME;
-		bind.buffer_type = MYSQL_TYPE_DATETIME;
-		bind.buffer = time;
-		break;
 	}
 	return bind;
+}
+
+/* Whether the request may wait for the server once more. The owner's migrations may take their time. */
+static bool
+budget_left(struct db *db)
+{
+	if (db->mysql == NULL || db->broken)
+		return false;
+	if (db->as == DB_AS_OWNER || db->waited_us < (uint64_t)DB_BUDGET_MS * 1000)
+		return true;
+	(void)snprintf(db->error, sizeof(db->error), "the request waited %d ms for the database", DB_BUDGET_MS);
+	return false;
 }
 
 static enum err
 execute(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n, MYSQL_STMT **handle_out)
 {
 	MYSQL_BIND binds[STMT_PARAMS_MAX];
-	MYSQL_TIME times[STMT_PARAMS_MAX];
 
-	if (db->mysql == NULL || db->broken)
+	if (!budget_left(db))
 		return ERR_DB;
 	MYSQL_STMT **kept = handle_of(db, stmt);
 	if (kept == NULL || n != stmt->params) {
@@ -373,10 +361,11 @@ execute(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n
 	}
 	MYSQL_STMT *handle = *handle_out = *kept;
 	for (size_t i = 0; i < n; i++)
-		binds[i] = bind_arg(&args[i], &times[i]);
-	if ((n > 0 && mysql_stmt_bind_param(handle, binds) != 0) || mysql_stmt_execute(handle) != 0)
-		return stmt_failed(db, stmt, handle);
-	return OK;
+		binds[i] = bind_arg(&args[i]);
+	const uint64_t start_us = clock_mono_us();
+	const bool ok = (n == 0 || mysql_stmt_bind_param(handle, binds) == 0) && mysql_stmt_execute(handle) == 0;
+	db->waited_us += clock_mono_us() - start_us;
+	return ok ? OK : stmt_failed(db, stmt, handle);
 }
 
 /* Where the library puts one column, and what it says about it. */
@@ -406,9 +395,6 @@ bind_column(const struct column *column, unsigned char *row, struct landing *lan
 		break;
 	case COLUMN_U32:
 		bind.buffer_type = MYSQL_TYPE_LONG;
-		break;
-	case COLUMN_U64:
-		bind.buffer_type = MYSQL_TYPE_LONGLONG;
 		break;
 	case COLUMN_TEXT:
 	case COLUMN_UUID:
@@ -456,7 +442,6 @@ land(const struct column *column, unsigned char *row, const struct landing *land
 		((struct bytes *)(void *)member)->n = landing->length;
 		break;
 	case COLUMN_U32:
-	case COLUMN_U64:
 		break;
 	}
 }
@@ -518,14 +503,16 @@ db_rows(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n
 		got++;
 	}
 	/* One row too many may land on the first: what was read is then not used. */
-	if (err == OK && fetch(db, stmt, handle, rows_out) != ERR_NO_ROW) {
+	if (err == OK)
+		err = fetch(db, stmt, handle, rows_out);
+	if (err == OK) {
 		(void)snprintf(db->error, sizeof(db->error), "%s: more than %zu rows", stmt->name, max);
 		err = ERR_DB;
 	}
 	/* Reads what is left, so that the connection is ready for the next statement. */
 	if (mysql_stmt_free_result(handle) != 0)
 		db->broken = true;
-	if (err != OK && err != ERR_NO_ROW)
+	if (err != ERR_NO_ROW)
 		return err;
 	*n_out = got;
 	return OK;
@@ -545,9 +532,12 @@ db_row(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n,
 enum err
 db_run_text(struct db *db, const char *sql)
 {
-	if (db->mysql == NULL || db->broken)
+	if (!budget_left(db))
 		return ERR_DB;
-	if (mysql_query(db->mysql, sql) != 0)
+	const uint64_t start_us = clock_mono_us();
+	const bool ok = mysql_query(db->mysql, sql) == 0;
+	db->waited_us += clock_mono_us() - start_us;
+	if (!ok)
 		return failed(db, "statement", mysql_errno(db->mysql), mysql_sqlstate(db->mysql));
 	return OK;
 }
@@ -557,19 +547,17 @@ db_run_text(struct db *db, const char *sql)
 static enum err
 transaction_once(struct db *db, db_work *work, void *argument)
 {
-	db->lost_conflict = false;
+	db->deadlocked = false;
 	enum err err = db_run_text(db, "START TRANSACTION");
 	if (err != OK)
 		return err;
-	db->in_transaction = true;
 	err = work(db, argument);
-	/* After a lost conflict the server has rolled back, and a COMMIT would say OK with nothing written. */
-	if (err == OK && !db->lost_conflict)
-		err = db_run_text(db, "COMMIT");
-	else if (!db->broken && mysql_rollback(db->mysql) != 0)
+	/* After a deadlock the server has rolled back, and a COMMIT would say OK with nothing written. */
+	if (err == OK && !db->deadlocked)
+		return db_run_text(db, "COMMIT");
+	if (!db->broken && mysql_rollback(db->mysql) != 0)
 		db->broken = true;
-	db->in_transaction = false;
-	return db->lost_conflict ? ERR_DB : err;
+	return db->deadlocked ? ERR_DB : err;
 }
 
 enum err
@@ -579,7 +567,7 @@ db_transaction(struct db *db, db_work *work, void *argument)
 
 	for (int i = 0; i < TRANSACTION_TRIES; i++) {
 		err = transaction_once(db, work, argument);
-		if (err == OK || !db->lost_conflict || db->broken)
+		if (err == OK || !db->deadlocked || db->broken)
 			break;
 	}
 	return err;

@@ -2,8 +2,9 @@
  * db.h: one connection to MariaDB, and prepared statements.
  *
  * A statement is a row of a table in one of the db/ files: its SQL, how many parameters it takes, and the columns of its
- * result as members of a row struct. db_open prepares all of them against the live schema; one whose parameters or
- * columns disagree is named in the log and nothing is served.
+ * result as members of a row struct. Connecting prepares all of them against the live schema; one that the schema does not
+ * know, or whose parameters or columns are of another number, fails the connection by name (db_schema_disagrees). A column
+ * of another type than its member is converted by the server's library, or fails as one that does not fit.
  *
  * A connection that broke is given up at once and made anew between requests (db_begin_request), never within one: a
  * half-done transaction cannot continue on a new connection. Nothing is retried here but a whole transaction
@@ -27,7 +28,7 @@ struct db;
 
 /* ---- Statements ------------------------------------------------------------------------------------------------ */
 
-enum column_kind { COLUMN_BOOL, COLUMN_U32, COLUMN_U64, COLUMN_TEXT, COLUMN_UUID, COLUMN_TIMESTAMP, COLUMN_BYTES };
+enum column_kind { COLUMN_BOOL, COLUMN_U32, COLUMN_TEXT, COLUMN_UUID, COLUMN_TIMESTAMP, COLUMN_BYTES };
 
 /* A member of a type that no column has does not compile. A char array is text, NUL-terminated; NULL reads as "". A NULL
  * timestamp reads as 0. A value that does not fit is an error (ERR_DB), never cut. */
@@ -36,7 +37,6 @@ enum column_kind { COLUMN_BOOL, COLUMN_U32, COLUMN_U64, COLUMN_TEXT, COLUMN_UUID
 	_Generic((member), \
 		bool: COLUMN_BOOL, \
 		uint32_t: COLUMN_U32, \
-		uint64_t: COLUMN_U64, \
 		char *: COLUMN_TEXT, \
 		struct uuid: COLUMN_UUID, \
 		struct timestamp: COLUMN_TIMESTAMP, \
@@ -75,10 +75,9 @@ extern const struct stmt_table users_statements, sessions_statements, signing_ke
 /* ---- Parameters ------------------------------------------------------------------------------------------------ */
 
 struct arg {
-	enum { ARG_NULL, ARG_U64, ARG_TEXT, ARG_BYTES, ARG_TIMESTAMP } kind;
+	enum { ARG_NULL, ARG_U64, ARG_TEXT, ARG_BYTES } kind;
 	uint64_t u64;
 	struct str text;
-	struct timestamp time;
 };
 
 struct arg arg_u64(uint64_t v);
@@ -86,12 +85,13 @@ struct arg arg_str(struct str v); /* an absent str is NULL */
 struct arg arg_text(const char *v);
 struct arg arg_uuid(const struct uuid *v);
 struct arg arg_bytes(const struct bytes *v);
-struct arg arg_timestamp(struct timestamp v);
 
 #define ARGS(...) (const struct arg[]){ __VA_ARGS__ }, sizeof((const struct arg[]){ __VA_ARGS__ }) / sizeof(struct arg)
 #define NO_ARGS NULL, 0
 
 /* ---- The connection -------------------------------------------------------------------------------------------- */
+
+enum { DB_BUDGET_MS = 3000 };
 
 enum db_as { DB_AS_SERVICE, DB_AS_OWNER };
 
@@ -102,11 +102,10 @@ struct db *db_new(const struct config *config, enum db_as as);
 void db_free(struct db *db);
 
 /* Call before a request's first statement: finds out whether the server hung up, and connects and prepares where needed.
- * ERR_DB: not to be had; after a failure the next 250 ms answer ERR_DB at once. Costs one poll(2) when all is well. */
+ * ERR_DB: not to be had; after a failure the next 250 ms answer ERR_DB at once. Costs one poll(2) when all is well. From here on the
+ * request has DB_BUDGET_MS for all its waiting on the server; a statement after that is ERR_DB, so that no worker is held
+ * longer than the budget and one statement's time-out. */
 enum err db_begin_request(struct db *db) MUST_USE;
-/* Rolls back what a request left open, and drops a connection that broke. */
-void db_end_request(struct db *db);
-
 /* What went wrong last, for the log: "" or one line without parameter values. */
 const char *db_error(const struct db *db);
 /* Whether the failure lies in a statement that disagrees with the schema: then trying again does not help. */
@@ -123,7 +122,7 @@ enum err db_rows(struct db *db, const struct stmt *stmt, const struct arg *args,
                  size_t row_size, size_t max, size_t *n_out) MUST_USE;
 
 /* Runs `work` in a transaction: committed when it returns OK, else rolled back. Begun again, at most twice, when the
- * server chose it as the loser of a conflict: so `work` may run more than once. */
+ * server chose it as the loser of a deadlock: so `work` may run more than once. */
 typedef enum err db_work(struct db *db, void *argument);
 enum err db_transaction(struct db *db, db_work *work, void *argument) MUST_USE;
 

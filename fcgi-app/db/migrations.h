@@ -10,8 +10,8 @@ struct migration_row {
 	char checksum[65]; /* SHA-256 of the file, lower-case hexadecimal */
 };
 
-/* As the owner, without prepared statements: the table itself may not be there yet. Waits up to 60 s for the lock
- * that lets one process migrate at a time; ERR_BUSY when another still has it. */
+/* Waits up to 60 s for the lock that lets one process migrate at a time, which the end of the connection gives back;
+ * ERR_BUSY when another still has it. */
 enum err migrations_lock(struct db *db) MUST_USE;
 
 /* Makes the table where it is missing. */

@@ -1,6 +1,6 @@
 #include "db/sessions.h"
 
-enum { USER, INSERT, END, END_ALL };
+enum { USER, INSERT, DROP_OLDEST, END, END_ALL };
 
 static const struct stmt stmts[] = {
 	[USER] = { .name = "sessions user",
@@ -10,11 +10,18 @@ static const struct stmt stmts[] = {
 	           .params = 2,
 	           .columns = user_columns,
 	           .n = USER_COLUMNS },
+	/* FOR UPDATE: what the WHERE found must still be so when the transaction ends. */
 	[INSERT] = { .name = "sessions insert",
 	             .sql = "INSERT INTO sessions (id, user_id, created_at, expires_at) SELECT ?, id, UTC_TIMESTAMP(3), "
 	                    "UTC_TIMESTAMP(3) + INTERVAL ? SECOND FROM users WHERE id = ? AND status = 'active' "
 	                    "AND password_version = ? FOR UPDATE",
 	             .params = 4 },
+	/* Ids are UUIDv7, so their order is that of the log-ins. */
+	[DROP_OLDEST] = { .name = "sessions drop oldest",
+	                  .sql =
+	                      "DELETE FROM sessions WHERE user_id = ? AND id <= (SELECT id FROM sessions WHERE user_id = ? "
+	                      "ORDER BY id DESC LIMIT 1 OFFSET ?)",
+	                  .params = 3 },
 	[END] = { .name = "sessions end",
 	          .sql = "UPDATE sessions SET ended_at = UTC_TIMESTAMP(3) WHERE id = ? AND ended_at IS NULL "
 	                 "AND expires_at > UTC_TIMESTAMP(3)",
@@ -45,6 +52,12 @@ sessions_insert(struct db *db, const struct uuid *session, const struct user *us
 }
 
 enum err
+sessions_drop_oldest(struct db *db, const struct uuid *user)
+{
+	return db_run(db, &stmts[DROP_OLDEST], ARGS(arg_uuid(user), arg_uuid(user), arg_u64(SESSIONS_PER_USER_MAX)), NULL);
+}
+
+enum err
 sessions_end(struct db *db, const struct uuid *session)
 {
 	uint64_t matched = 0;
@@ -56,7 +69,7 @@ sessions_end(struct db *db, const struct uuid *session)
 enum err
 sessions_end_all(struct db *db, const struct uuid *user, const struct uuid *keep)
 {
-	const struct str kept = keep != NULL ? str_of(keep->text) : STR("00000000-0000-0000-0000-000000000000");
+	const struct str kept = keep != NULL ? str_of(keep->text) : STR(UUID_NIL);
 
 	return db_run(db, &stmts[END_ALL], ARGS(arg_uuid(user), arg_str(kept)), NULL);
 }

@@ -12,7 +12,10 @@ enum { LIVE, ALL, INSERT, RETIRE, RETIRE_SUPERSEDED };
 
 static const struct stmt stmts[] = {
 	[LIVE] = { .name = "signing_keys live",
-	           .sql = "SELECT " KEY_COLUMNS_SQL " FROM signing_keys WHERE retired_at IS NULL ORDER BY sign_from, kid",
+	           .sql =
+	               "SELECT " KEY_COLUMNS_SQL " FROM (SELECT " KEY_COLUMNS_SQL " FROM signing_keys WHERE retired_at IS "
+	               "NULL ORDER BY sign_from DESC, kid LIMIT ?) newest ORDER BY sign_from, kid",
+	           .params = 1,
 	           .columns = columns,
 	           .n = COUNT(columns) },
 	[ALL] = { .name = "signing_keys all",
@@ -21,12 +24,15 @@ static const struct stmt stmts[] = {
 	          .columns = columns,
 	          .n = COUNT(columns) },
 	[INSERT] = { .name = "signing_keys insert",
-	             .sql = "INSERT INTO signing_keys (kid, alg, sealed, created_at, sign_from) VALUES (?, ?, ?, "
-	                    "UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL ? SECOND)",
-	             .params = 4 },
+	             .sql = "INSERT INTO signing_keys (kid, alg, sealed, created_at, sign_from) SELECT ?, ?, ?, "
+	                    "UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL ? SECOND FROM DUAL "
+	                    "WHERE (SELECT COUNT(*) FROM signing_keys WHERE retired_at IS NULL) < ?",
+	             .params = 5 },
 	[RETIRE] = { .name = "signing_keys retire",
-	             .sql = "UPDATE signing_keys SET retired_at = UTC_TIMESTAMP(3) WHERE kid = ? AND retired_at IS NULL",
-	             .params = 1 },
+	             .sql = "UPDATE signing_keys SET retired_at = UTC_TIMESTAMP(3) WHERE kid = ? AND retired_at IS NULL "
+	                    "AND EXISTS (SELECT 1 FROM signing_keys other WHERE other.kid <> ? "
+	                    "AND other.retired_at IS NULL AND other.sign_from <= UTC_TIMESTAMP(3))",
+	             .params = 2 },
 	[RETIRE_SUPERSEDED] = { .name = "signing_keys retire superseded",
 	                        .sql =
 	                            "UPDATE signing_keys old JOIN (SELECT MAX(sign_from) AS since FROM signing_keys "
@@ -41,7 +47,7 @@ const struct stmt_table signing_keys_statements = { stmts, COUNT(stmts) };
 enum err
 signing_keys_live(struct db *db, struct signing_key *out, size_t max, size_t *n_out)
 {
-	return db_rows(db, &stmts[LIVE], NO_ARGS, out, sizeof(*out), max, n_out);
+	return db_rows(db, &stmts[LIVE], ARGS(arg_u64(max)), out, sizeof(*out), max, n_out);
 }
 
 enum err
@@ -50,20 +56,28 @@ signing_keys_all(struct db *db, struct signing_key *out, size_t max, size_t *n_o
 	return db_rows(db, &stmts[ALL], ARGS(arg_u64(max)), out, sizeof(*out), max, n_out);
 }
 
-enum err
-signing_keys_insert(struct db *db, const struct signing_key *key, uint32_t delay_s)
+/* A statement that must hit a row. */
+static enum err
+run_one(struct db *db, int stmt, const struct arg *args, size_t n)
 {
-	return db_run(db, &stmts[INSERT],
-	              ARGS(arg_text(key->kid), arg_text(key->alg), arg_bytes(&key->sealed), arg_u64(delay_s)), NULL);
+	uint64_t matched = 0;
+	const enum err err = db_run(db, &stmts[stmt], args, n, &matched);
+
+	return err == OK && matched == 0 ? ERR_NO_ROW : err;
+}
+
+enum err
+signing_keys_insert(struct db *db, const struct signing_key *key, uint32_t delay_s, size_t max)
+{
+	return run_one(
+		db, INSERT,
+		ARGS(arg_text(key->kid), arg_text(key->alg), arg_bytes(&key->sealed), arg_u64(delay_s), arg_u64(max)));
 }
 
 enum err
 signing_keys_retire(struct db *db, struct str kid)
 {
-	uint64_t matched = 0;
-	const enum err err = db_run(db, &stmts[RETIRE], ARGS(arg_str(kid)), &matched);
-
-	return err == OK && matched == 0 ? ERR_NO_ROW : err;
+	return run_one(db, RETIRE, ARGS(arg_str(kid), arg_str(kid)));
 }
 
 enum err

@@ -11,16 +11,18 @@ struct signing_key {
 	struct timestamp created_at, sign_from, retired_at; /* retired_at.ms 0: not retired */
 };
 
-/* Keys that are not retired, oldest sign_from first. */
+/* The newest `max` keys that are not retired, oldest sign_from first. */
 enum err signing_keys_live(struct db *db, struct signing_key *out, size_t max, size_t *n_out) MUST_USE;
 /* The newest `max` keys, retired ones included. */
 enum err signing_keys_all(struct db *db, struct signing_key *out, size_t max, size_t *n_out) MUST_USE;
 
-/* Adds a key that signs in delay_s seconds. Reads kid, alg and sealed. */
-enum err signing_keys_insert(struct db *db, const struct signing_key *key, uint32_t delay_s) MUST_USE;
-/* ERR_NO_ROW: no such key, or it was retired before. */
+/* Adds a key that signs in delay_s seconds. Reads kid, alg and sealed. ERR_NO_ROW: `max` keys are live already.
+ * ERR_DUPLICATE: the kid is taken. */
+enum err signing_keys_insert(struct db *db, const struct signing_key *key, uint32_t delay_s, size_t max) MUST_USE;
+/* ERR_NO_ROW: no such key, it was retired before, or no other could sign at this moment. */
 enum err signing_keys_retire(struct db *db, struct str kid) MUST_USE;
-/* Retires what was superseded more than age_s seconds ago: nothing it signed can still be valid. */
+/* Retires what was superseded more than age_s seconds ago: with age_s the longest life of a token, nothing it signed is
+ * valid. */
 enum err signing_keys_retire_superseded(struct db *db, uint32_t age_s) MUST_USE;
 
 #endif

@@ -21,6 +21,13 @@ static const struct column taken_columns[] = {
 	COLUMN(struct users_taken, username),
 };
 
+/* The user as he was read, and, where there is one, the session that acts. */
+#define AS_READ_SQL                                                                    \
+	"id = ? AND password_version = ? AND (? IS NULL OR (status = 'active' AND EXISTS " \
+	"(SELECT 1 FROM sessions s WHERE s.id = ? AND s.ended_at IS NULL)))"
+#define AS_READ_ARGS(user, session) \
+	arg_uuid(&(user)->id), arg_u64((user)->password_version), session_arg(session), session_arg(session)
+
 enum {
 	BY_ID,
 	BY_EMAIL,
@@ -28,7 +35,7 @@ enum {
 	LIST,
 	TAKEN,
 	INSERT,
-	UPDATE_PROFILE,
+	CHANGE_PROFILE,
 	SET_STATUS,
 	TOUCH_LOGIN,
 	SET_PASSWORD,
@@ -68,11 +75,10 @@ static const struct stmt stmts[] = {
 	                    "updated_at) "
 	                    "VALUES (?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))",
 	             .params = 6 },
-	[UPDATE_PROFILE] = { .name = "users update profile",
-	                     .sql = "UPDATE users SET username = ?, name = ?, phone_number = ?, "
-	                            "updated_at = GREATEST(UTC_TIMESTAMP(3), updated_at + INTERVAL 1000 MICROSECOND) WHERE "
-	                            "id = ?",
-	                     .params = 4 },
+	[CHANGE_PROFILE] = { .name = "users change profile",
+	                     .sql = "UPDATE users SET username = IF(?, ?, username), name = IF(?, ?, name), "
+	                            "phone_number = IF(?, ?, phone_number), updated_at = UTC_TIMESTAMP(3) WHERE id = ?",
+	                     .params = 7 },
 	[SET_STATUS] = { .name = "users set status",
 	                 .sql = "UPDATE users SET status = ?, updated_at = UTC_TIMESTAMP(3) WHERE id = ?",
 	                 .params = 2 },
@@ -81,12 +87,12 @@ static const struct stmt stmts[] = {
 	                  .params = 1 },
 	[SET_PASSWORD] = { .name = "users set password",
 	                   .sql = "UPDATE users SET password_hash = ?, password_version = password_version + 1, "
-	                          "updated_at = UTC_TIMESTAMP(3) WHERE id = ? AND password_version = ?",
-	                   .params = 3 },
+	                          "updated_at = UTC_TIMESTAMP(3) WHERE " AS_READ_SQL,
+	                   .params = 5 },
 	[REHASH] = { .name = "users rehash",
 	             .sql = "UPDATE users SET password_hash = ? WHERE id = ? AND password_version = ?",
 	             .params = 3 },
-	[DELETE] = { .name = "users delete", .sql = "DELETE FROM users WHERE id = ?", .params = 1 },
+	[DELETE] = { .name = "users delete", .sql = "DELETE FROM users WHERE " AS_READ_SQL, .params = 4 },
 };
 
 const struct stmt_table users_statements = { stmts, COUNT(stmts) };
@@ -129,7 +135,7 @@ users_by_username(struct db *db, struct str username, struct user *out)
 enum err
 users_list(struct db *db, struct str after, struct user *out, size_t max, size_t *n_out)
 {
-	const struct str from = after.p != NULL ? after : STR("00000000-0000-0000-0000-000000000000");
+	const struct str from = after.p != NULL ? after : STR(UUID_NIL);
 
 	return db_rows(db, &stmts[LIST], ARGS(arg_str(from), arg_u64(max)), out, sizeof(*out), max, n_out);
 }
@@ -149,12 +155,14 @@ users_insert(struct db *db, const struct user *user)
 	              NULL);
 }
 
+/* Whether to change, and to what. */
+#define CHANGE(maybe) arg_u64((maybe).state != MAYBE_ABSENT), arg_str((maybe).value)
+
 enum err
-users_update_profile(struct db *db, const struct user *user)
+users_change_profile(struct db *db, const struct uuid *id, const struct profile_change *change)
 {
-	return run_one(db, UPDATE_PROFILE,
-	               ARGS(arg_nullable(user->username), arg_nullable(user->name), arg_nullable(user->phone_number),
-	                    arg_uuid(&user->id)));
+	return run_one(db, CHANGE_PROFILE,
+	               ARGS(CHANGE(change->username), CHANGE(change->name), CHANGE(change->phone_number), arg_uuid(id)));
 }
 
 enum err
@@ -169,20 +177,26 @@ users_touch_login(struct db *db, const struct uuid *id)
 	return db_run(db, &stmts[TOUCH_LOGIN], ARGS(arg_uuid(id)), NULL);
 }
 
-enum err
-users_set_password(struct db *db, const struct uuid *id, uint32_t version, const char *hash)
+static struct arg
+session_arg(const struct uuid *session)
 {
-	return run_one(db, SET_PASSWORD, ARGS(arg_text(hash), arg_uuid(id), arg_u64(version)));
+	return arg_text(session != NULL ? session->text : NULL);
 }
 
 enum err
-users_rehash(struct db *db, const struct uuid *id, uint32_t version, const char *hash)
+users_set_password(struct db *db, const struct user *user, const struct uuid *session, const char *hash)
 {
-	return run_one(db, REHASH, ARGS(arg_text(hash), arg_uuid(id), arg_u64(version)));
+	return run_one(db, SET_PASSWORD, ARGS(arg_text(hash), AS_READ_ARGS(user, session)));
 }
 
 enum err
-users_delete(struct db *db, const struct uuid *id)
+users_delete(struct db *db, const struct user *user, const struct uuid *session)
 {
-	return run_one(db, DELETE, ARGS(arg_uuid(id)));
+	return run_one(db, DELETE, ARGS(AS_READ_ARGS(user, session)));
+}
+
+enum err
+users_rehash(struct db *db, const struct user *user, const char *hash)
+{
+	return run_one(db, REHASH, ARGS(arg_text(hash), arg_uuid(&user->id), arg_u64(user->password_version)));
 }

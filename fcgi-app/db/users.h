@@ -43,17 +43,23 @@ enum err users_taken(struct db *db, struct str email, struct str username, const
 /* Adds an active user; reads id, email, username, name, phone_number and password_hash. ERR_DUPLICATE: see
  * users_taken. */
 enum err users_insert(struct db *db, const struct user *user) MUST_USE;
-/* Writes username, name and phone_number. ERR_DUPLICATE, ERR_NO_ROW. */
-enum err users_update_profile(struct db *db, const struct user *user) MUST_USE;
+/* The columns that people change themselves: MAYBE_ABSENT leaves one as it is, MAYBE_NULL clears it. */
+struct profile_change {
+	struct maybe_str username, name, phone_number;
+};
+/* ERR_DUPLICATE, ERR_NO_ROW. */
+enum err users_change_profile(struct db *db, const struct uuid *id, const struct profile_change *change) MUST_USE;
 enum err users_set_status(struct db *db, const struct uuid *id, const char *status) MUST_USE;
 enum err users_touch_login(struct db *db, const struct uuid *id) MUST_USE;
 
-/* Sets a new password where the version is still the one that was read: ERR_NO_ROW when somebody was faster. */
-enum err users_set_password(struct db *db, const struct uuid *id, uint32_t version, const char *hash) MUST_USE;
-/* Replaces the hash of the same password, under the same condition. */
-enum err users_rehash(struct db *db, const struct uuid *id, uint32_t version, const char *hash) MUST_USE;
-
-/* Removes the row and all that hangs on it. ERR_NO_ROW. */
-enum err users_delete(struct db *db, const struct uuid *id) MUST_USE;
+/* What follows acts on a user as he was read: ERR_NO_ROW when the password was changed since. With a session it also has to
+ * be still good, and the user active: who proved himself a moment ago and was thrown out since can do nothing more. NULL:
+ * an administrator acts. */
+enum err users_set_password(struct db *db, const struct user *user, const struct uuid *session,
+                            const char *hash) MUST_USE;
+/* Removes the row and all that hangs on it. */
+enum err users_delete(struct db *db, const struct user *user, const struct uuid *session) MUST_USE;
+/* Replaces the hash of the same password. */
+enum err users_rehash(struct db *db, const struct user *user, const char *hash) MUST_USE;
 
 #endif

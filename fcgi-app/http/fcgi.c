@@ -54,6 +54,7 @@ fcgi_open(int listener)
 		return NULL;
 	fcgi->listener = listener;
 	fcgi->epoll = -1;
+	fcgi->request.ipcFd = -1; /* what FCGX_Free goes by, should this fail before FCGX_InitRequest */
 	if (getsockopt(listener, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || !listening) {
 		log_error("standard input is no listening socket: start this with spawn-fcgi (see latch-fcgi(8))");
 		fcgi_close(fcgi);
@@ -122,8 +123,13 @@ wait_for_work(struct fcgi *fcgi)
 		const bool draining = fcgi->drain_until_us != 0, kept = fcgi->request.ipcFd >= 0;
 		if (draining && clock_mono_us() > fcgi->drain_until_us)
 			return false;
-		if (wait_ready(fcgi, draining) > 0)
+		const int ready = wait_ready(fcgi, draining);
+		if (ready > 0)
 			return true;
+		if (ready < 0 && errno != EINTR) {
+			log_error("FastCGI wait: %s", strerror(errno));
+			(void)poll(NULL, 0, ACCEPT_PAUSE_MS);
+		}
 		if (draining && !kept)
 			return false;
 	}
@@ -167,18 +173,22 @@ read_parameter(struct request *out, const char *parameter, struct str *content_l
 	}
 }
 
+const char *
+method_name(enum method method)
+{
+	static const char *const names[METHOD__COUNT] = { "-", "GET", "POST", "PATCH", "OPTIONS" };
+
+	return names[method];
+}
+
 static void
 read_method(struct request *out)
 {
-	static const char *const names[] = {
-		[METHOD_GET] = "GET", [METHOD_POST] = "POST", [METHOD_PATCH] = "PATCH", [METHOD_OPTIONS] = "OPTIONS"
-	};
-
 	out->head = str_eq(out->method_name, STR("HEAD"));
 	out->method = out->head ? METHOD_GET : METHOD_OTHER;
-	for (size_t i = 1; i < COUNT(names); i++)
-		if (str_eq(out->method_name, str_of(names[i])))
-			out->method = (enum method)i;
+	for (enum method m = METHOD_GET; m < METHOD__COUNT; m++)
+		if (str_eq(out->method_name, str_of(method_name(m))))
+			out->method = m;
 }
 
 /* False when the client broke off. A body that was not read to its end must not stay on a kept connection, where it would
@@ -232,7 +242,7 @@ read_request(struct fcgi *fcgi, struct arena *arena, struct request *out)
 	return read_body(fcgi, arena, content_length, out);
 }
 
-enum fcgi_next
+bool
 fcgi_next(struct fcgi *fcgi, struct arena *arena, struct request *out)
 {
 	while (wait_for_work(fcgi)) {
@@ -251,7 +261,7 @@ fcgi_next(struct fcgi *fcgi, struct arena *arena, struct request *out)
 			(void)FCGX_PutS("Status: 403\r\n\r\n", fcgi->request.out);
 			log_warn("FastCGI role %d refused", fcgi->request.role);
 		} else if (read_request(fcgi, arena, out)) {
-			return FCGI_NEXT_REQUEST;
+			return true;
 		} else {
 			log_info("request broken off");
 		}
@@ -259,7 +269,7 @@ fcgi_next(struct fcgi *fcgi, struct arena *arena, struct request *out)
 		fcgi_finish(fcgi);
 		arena_reset(arena);
 	}
-	return FCGI_NEXT_NONE;
+	return false;
 }
 
 /* ---- Answering ------------------------------------------------------------------------------------------------- */
@@ -269,6 +279,8 @@ response_header(struct response *response, const char *name, struct str value)
 {
 	if (response->nheaders < HEADERS_MAX)
 		response->headers[response->nheaders++] = (struct header){ name, value };
+	else
+		log_error("response header %s: no room left", name);
 }
 
 /* nginx sends the phrase on as it is, and without one a status line that some clients refuse. */

@@ -15,6 +15,9 @@ enum { BODY_MAX = 64 * 1024, HEADERS_MAX = 16, HEADER_VALUE_MAX = 8192 };
 
 enum method { METHOD_OTHER, METHOD_GET, METHOD_POST, METHOD_PATCH, METHOD_OPTIONS, METHOD__COUNT };
 
+/* "GET" and so on; "-" for METHOD_OTHER. */
+const char *method_name(enum method method);
+
 struct request {
 	enum method method; /* HEAD is METHOD_GET with head set */
 	bool head;
@@ -37,6 +40,7 @@ struct response {
 		struct str value;
 	} headers[HEADERS_MAX];
 	size_t nheaders;
+	bool cacheable; /* its headers say for how long; else it is sent with no-store */
 };
 
 struct fcgi;
@@ -45,13 +49,11 @@ struct fcgi;
 struct fcgi *fcgi_open(int listener);
 void fcgi_close(struct fcgi *fcgi);
 
-enum fcgi_next { FCGI_NEXT_REQUEST, FCGI_NEXT_NONE };
+/* Waits for a request and reads it. False: SIGTERM came, and what was queued on the socket by then has been served (for
+ * at most 2 s). Requests that arrive broken off are dropped, with a line in the log. */
+bool fcgi_next(struct fcgi *fcgi, struct arena *arena, struct request *out) MUST_USE;
 
-/* Waits for a request and reads it. FCGI_NEXT_NONE: SIGTERM came, and what was queued on the socket by then has been
- * served (for at most 2 s). Requests that arrive broken off are dropped and counted in the log. */
-enum fcgi_next fcgi_next(struct fcgi *fcgi, struct arena *arena, struct request *out);
-
-/* Adds a header; one past HEADERS_MAX is left out. The value must live until fcgi_send. */
+/* Adds a header; one past HEADERS_MAX is left out, with a line in the log. The value must live until fcgi_send. */
 void response_header(struct response *response, const char *name, struct str value);
 
 /* Writes the response; a HEAD's body is not sent. */

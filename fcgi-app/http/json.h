@@ -16,7 +16,7 @@ void json_init(void);
 
 /* Decodes one JSON object (RFC 8259) into a zeroed struct of schema->size in the arena. Members that the schema does not
  * name are ignored. ERR_JSON: not that, duplicate keys, NUL, invalid UTF-8, trailing bytes, nested deeper than
- * JSON_DEPTH_MAX. ERR_FIELDS: why says of each field what is wrong. */
+ * JSON_DEPTH_MAX, or a number beyond 64 bits. ERR_FIELDS: why says of each field what is wrong. */
 enum err json_decode(const struct schema *schema, struct str body, struct arena *arena, void **out,
                      struct reason *why) MUST_USE;
 

@@ -41,7 +41,7 @@ extern const struct rule rule_email, rule_username, rule_name, rule_phone_number
 struct field {
 	const char *name;
 	enum kind kind;
-	size_t at, size;
+	size_t at;
 	bool required;     /* in an input */
 	bool nullable;     /* in an output: "" and the time 0 are null */
 	uint32_t min, max; /* code points; max 0: no bound */
@@ -50,10 +50,9 @@ struct field {
 };
 
 /* At least an example or a help text belongs to each. */
-#define FIELD(type, member, ...)                                                             \
-	{                                                                                        \
-		.name = #member, .kind = KIND_OF(((type *)0)->member), .at = offsetof(type, member), \
-		.size = sizeof(((type *)0)->member), __VA_ARGS__                                     \
+#define FIELD(type, member, ...)                                                                         \
+	{                                                                                                    \
+		.name = #member, .kind = KIND_OF(((type *)0)->member), .at = offsetof(type, member), __VA_ARGS__ \
 	}
 
 #define EXAMPLE_ID "01932c07-209c-7c11-8b0e-6a3f5d2e9c41"
@@ -71,7 +70,7 @@ struct schema {
 		.name = (title), .size = sizeof(type), .fields = (table), .n = COUNT(table) \
 	}
 
-/* Checks `value` (UTF-8 without NUL) for the field and puts a copy into its member of *out. A complaint goes to why. */
+/* Checks `value` for the field and puts a copy into its member of *out. A complaint goes to why. */
 void field_accept(const struct field *field, struct str value, struct arena *arena, void *out, struct reason *why);
 /* What a field that was not sent means: a complaint where it is required. */
 void field_missing(const struct field *field, struct reason *why);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "auth/password.h"
+#include "core/text.h"
 #include "db/sessions.h"
 
 /* ---- The rules for passwords ----------------------------------------------------------------------------------- */
@@ -41,8 +42,9 @@ static enum err
 name_taken(struct app *app, const struct user *user, enum err otherwise, struct reason *why)
 {
 	struct users_taken taken = { false, false };
+	const struct str email = user->email[0] != '\0' ? str_of(user->email) : (struct str){ 0 };
 	const struct str username = user->username[0] != '\0' ? str_of(user->username) : (struct str){ 0 };
-	const enum err err = users_taken(app->db, str_of(user->email), username, &user->id, &taken);
+	const enum err err = users_taken(app->db, email, username, &user->id, &taken);
 
 	if (err != OK)
 		return err;
@@ -98,28 +100,20 @@ account_register(struct app *app, const struct registration *in, struct user *ou
 
 /* ---- Changing -------------------------------------------------------------------------------------------------- */
 
-static bool
-apply(const struct maybe_str *change, char *member, size_t size)
-{
-	if (change->state == MAYBE_ABSENT)
-		return true;
-	return str_copy(member, size, change->state == MAYBE_SET ? change->value : STR(""));
-}
-
 enum err
 account_change_profile(struct app *app, struct user *user, const struct profile_change *change, struct reason *why)
 {
-	if (!apply(&change->username, user->username, sizeof(user->username))
-	    || !apply(&change->name, user->name, sizeof(user->name))
-	    || !apply(&change->phone_number, user->phone_number, sizeof(user->phone_number)))
-		return ERR_INTERNAL;
-	const enum err err = users_update_profile(app->db, user);
-	if (err == ERR_DUPLICATE)
-		return name_taken(app, user, ERR_DB, why);
-	if (err != OK)
-		return err;
 	const struct uuid id = user->id;
-	return users_by_id(app->db, &id, user);
+	const enum err err = users_change_profile(app->db, &id, change);
+
+	if (err == OK)
+		return users_by_id(app->db, &id, user);
+	if (err != ERR_DUPLICATE)
+		return err;
+	struct user wanted = { .id = id };
+	if (!str_copy(wanted.username, sizeof(wanted.username), change->username.value))
+		return ERR_INTERNAL;
+	return name_taken(app, &wanted, ERR_DB, why);
 }
 
 enum err
@@ -135,21 +129,21 @@ account_confirm(struct app *app, const struct user *user, struct str current, st
 struct password_change {
 	const struct user *user;
 	const char *hash;
-	const struct uuid *keep;
+	const struct uuid *session;
 };
 
 static enum err
 write_password(struct db *db, void *argument)
 {
 	const struct password_change *change = argument;
-	const enum err err = users_set_password(db, &change->user->id, change->user->password_version, change->hash);
+	const enum err err = users_set_password(db, change->user, change->session, change->hash);
 
-	return err == OK ? sessions_end_all(db, &change->user->id, change->keep) : err;
+	return err == OK ? sessions_end_all(db, &change->user->id, change->session) : err;
 }
 
 enum err
 account_set_password(struct app *app, const struct user *user, struct str password, const char *field,
-                     const struct uuid *keep, struct reason *why)
+                     const struct uuid *session, struct reason *why)
 {
 	char hash[PASSWORD_HASH_SIZE];
 	enum err err = account_check_password(app, user, password, field, why);
@@ -158,7 +152,7 @@ account_set_password(struct app *app, const struct user *user, struct str passwo
 		err = password_hash(&app->hasher, password, hash);
 	if (err != OK)
 		return err;
-	struct password_change change = { user, hash, keep };
+	struct password_change change = { user, hash, session };
 	err = db_transaction(app->db, write_password, &change);
 	explicit_bzero(hash, sizeof(hash));
 	return err;
@@ -182,13 +176,32 @@ account_set_enabled(struct app *app, const struct uuid *id, bool enabled)
 }
 
 enum err
+account_find_by_name(struct app *app, struct str who, struct user *out)
+{
+	if (is_email(who))
+		return users_by_email(app->db, who, out);
+	/* What can be nobody's name is not asked for: the columns are ASCII, and would compare without trailing blanks. */
+	return is_username(who) ? users_by_username(app->db, who, out) : ERR_NO_ROW;
+}
+
+enum err
 account_find(struct app *app, struct str who, struct user *out)
 {
 	struct uuid id;
 
 	if (uuid_valid(who) && str_copy(id.text, sizeof(id.text), who))
 		return users_by_id(app->db, &id, out);
-	if (who.n > 0 && memchr(who.p, '@', who.n) != NULL)
-		return users_by_email(app->db, who, out);
-	return users_by_username(app->db, who, out);
+	return account_find_by_name(app, who, out);
+}
+
+enum err
+account_delete(struct app *app, const struct user *user, const struct uuid *session)
+{
+	return users_delete(app->db, user, session);
+}
+
+enum err
+account_list(struct app *app, struct str after, struct user *out, size_t max, size_t *n_out)
+{
+	return users_list(app->db, after, out, max, n_out);
 }

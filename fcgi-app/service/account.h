@@ -21,31 +21,36 @@ enum err account_check_password(const struct app *app, const struct user *user, 
 void account_check_registration(const struct app *app, const struct registration *in, struct reason *why);
 
 /* ERR_FIELDS: the password is too short, too long, common, or the e-mail address, user name or service name.
- * ERR_CONFLICT: why names each of email and username that is taken. *out comes without the password hash. */
+ * ERR_CONFLICT: why names each of email and username that is taken. When it is OK *out comes without the
+ * password hash. */
 enum err account_register(struct app *app, const struct registration *in, struct user *out,
                           struct reason *why) MUST_USE;
 
-/* The members of struct user that may be changed; MAYBE_ABSENT leaves one as it is, MAYBE_NULL clears it. */
-struct profile_change {
-	struct maybe_str username, name, phone_number;
-};
-
-/* Changes *user and its row. ERR_CONFLICT: the user name is taken. ERR_NO_ROW: the user is gone. */
+/* Changes the row, and reads *user anew. ERR_CONFLICT: the user name is taken. ERR_NO_ROW: the user is gone. */
 enum err account_change_profile(struct app *app, struct user *user, const struct profile_change *change,
                                 struct reason *why) MUST_USE;
 
 /* Checks the current password. ERR_FIELDS: `current_password` is not it. */
 enum err account_confirm(struct app *app, const struct user *user, struct str current, struct reason *why) MUST_USE;
 
-/* Sets a password under the rules of account_register, and ends every session but `keep` (NULL: all). `field` is what
- * why calls it. ERR_NO_ROW: the user is gone, or the password was changed meanwhile. */
+/* Sets a password under the rules of account_register, and ends every session but the one that acts (NULL: an
+ * administrator does, and all end). `field` is what why calls it. ERR_NO_ROW: the user is gone, or since he was read the
+ * password was changed, or the acting session ended. */
 enum err account_set_password(struct app *app, const struct user *user, struct str password, const char *field,
-                              const struct uuid *keep, struct reason *why) MUST_USE;
+                              const struct uuid *session, struct reason *why) MUST_USE;
 
 /* Disables an account and ends its sessions, or makes it active. ERR_NO_ROW. */
 enum err account_set_enabled(struct app *app, const struct uuid *id, bool enabled) MUST_USE;
 
-/* Finds a user by id, e-mail address or user name. ERR_NO_ROW. */
+/* Finds a user by e-mail address or user name. ERR_NO_ROW. */
+enum err account_find_by_name(struct app *app, struct str who, struct user *out) MUST_USE;
+/* The same, or by id. */
 enum err account_find(struct app *app, struct str who, struct user *out) MUST_USE;
+
+/* Removes an account and all that is its user's. `session` and ERR_NO_ROW as with account_set_password. */
+enum err account_delete(struct app *app, const struct user *user, const struct uuid *session) MUST_USE;
+
+/* Up to max users with an id above `after` (absent: from the start), in the order of their ids. */
+enum err account_list(struct app *app, struct str after, struct user *out, size_t max, size_t *n_out) MUST_USE;
 
 #endif

@@ -2,13 +2,15 @@
 
 #include <string.h>
 
+/* A path that is "" was complained about already, or is not wanted. */
 static bool
 open_files(struct app *app, FILE *complaints)
 {
 	char complaint[512];
 	bool ok = true;
 
-	if (!master_key_load(app->config.key_file, &app->master, complaint, sizeof(complaint))) {
+	if (app->config.key_file[0] != '\0'
+	    && !master_key_load(app->config.key_file, &app->master, complaint, sizeof(complaint))) {
 		(void)fprintf(complaints, "%s\n", complaint);
 		ok = false;
 	}
@@ -24,11 +26,12 @@ app_open(struct app *app, const char *config_file, char *const *environment, enu
 {
 	const struct config *config = &app->config;
 	const bool worker = role == APP_WORKER;
+	const enum config_role reader = role == APP_OWNER ? CONFIG_OWNER : CONFIG_SERVICE;
 
 	*app = (struct app){ 0 };
-	const bool loaded =
-		config_load(config_file, environment, worker ? CONFIG_SERVICE : CONFIG_OWNER, &app->config, complaints);
-	if (!loaded || !open_files(app, complaints))
+	/* Both, whatever the first says: everything that is wrong is told at once. */
+	const bool loaded = config_load(config_file, environment, reader, &app->config, complaints);
+	if (!open_files(app, complaints) || !loaded)
 		return false;
 
 	if (worker

@@ -26,11 +26,13 @@ struct app {
 	struct keyring keyring;
 	struct tokens tokens;
 	uint64_t keys_read_us;    /* when the keyring was last read; 0: never */
+	size_t keys_unusable;     /* live keys that do not open with this key file */
 	uint64_t keys_unknown_us; /* when it was last read because of a token of an unknown key */
 };
 
-/* As a worker: with hash lanes. As a person at the command line: without, and only what each command opens. */
-enum app_role { APP_WORKER, APP_COMMAND };
+/* As a worker: with hash lanes. As a person at the command line: without. As the one who migrates: with the database
+ * owner's password too. */
+enum app_role { APP_WORKER, APP_COMMAND, APP_OWNER };
 
 /* Loads the config and opens all that needs no database. False when anything is wrong: every complaint has then been
  * written to `complaints`, a line each. app_close in either case. */

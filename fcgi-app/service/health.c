@@ -7,6 +7,8 @@ enum err
 health_ready(struct app *app, const char **missing_out)
 {
 	uint32_t version = 0;
+
+	*missing_out = NULL;
 	const enum err err = migrations_version(app->db, &version);
 
 	if (err != OK)
@@ -14,7 +16,7 @@ health_ready(struct app *app, const char **missing_out)
 	if (version != schema_version())
 		*missing_out = "The database has another schema version than this program: run latchctl migrate.";
 	else if (keyring_signer(&app->keyring, clock_now()) == NULL)
-		*missing_out = "No signing key can be used: run latchctl keys list.";
+		*missing_out = "No signing key can be used: run latchctl doctor.";
 	else
 		return OK;
 	return ERR_DB;

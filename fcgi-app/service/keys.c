@@ -7,6 +7,7 @@
 #include "core/random.h"
 
 enum { KID_BYTES = 12 };
+_Static_assert(sizeof(((struct signing_key *)0)->kid) == KID_SIZE, "a kid is as long in a row as in the ring");
 
 #define KEY_PURPOSE STR("latch signing key v1")
 
@@ -26,7 +27,7 @@ open_key(const struct app *app, const struct signing_key *row, struct key *out)
 	char label[KID_SIZE + 16];
 	enum token_alg alg;
 
-	if (!jws_alg_parse(row->alg, &alg))
+	if (!token_alg_parse(str_of(row->alg), &alg))
 		return ERR_INTERNAL;
 	enum err err = unseal(&app->master, KEY_PURPOSE, label_of(row->kid, row->alg, label), &row->sealed, &plain);
 	if (err == OK)
@@ -36,13 +37,13 @@ open_key(const struct app *app, const struct signing_key *row, struct key *out)
 }
 
 /* The ring's keys as the rows say, keeping those that are held already. A key that does not open is left out, with a
- * line in the log: the others go on serving. */
+ * line in the log when their number changes: the others go on serving. */
 static enum err
 rebuild(struct app *app, const struct signing_key *rows, size_t n)
 {
 	struct key keys[KEYRING_MAX];
-	size_t kept = 0;
-	bool changed = false;
+	size_t kept = 0, unusable = 0;
+	bool changed = app->keyring.generation == 0;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct key *old = keyring_find(&app->keyring, str_of(rows[i].kid));
@@ -54,9 +55,12 @@ rebuild(struct app *app, const struct signing_key *rows, size_t n)
 			changed = true;
 			kept++;
 		} else {
-			log_error("signing key %s does not open: is key_file the one it was made with?", rows[i].kid);
+			unusable++;
 		}
 	}
+	if (unusable != app->keys_unusable && unusable > 0)
+		log_error("%zu signing keys do not open: is key_file the one they were made with?", unusable);
+	app->keys_unusable = unusable;
 	if (!changed && kept == app->keyring.n)
 		return OK;
 	return keyring_replace(&app->keyring, keys, kept);
@@ -68,9 +72,7 @@ keys_read(struct app *app)
 	struct signing_key rows[KEYRING_MAX];
 	size_t n;
 
-	enum err err = db_begin_request(app->db);
-	if (err == OK)
-		err = signing_keys_live(app->db, rows, COUNT(rows), &n);
+	const enum err err = signing_keys_live(app->db, rows, COUNT(rows), &n);
 	if (err != OK)
 		return err;
 	app->keys_read_us = clock_mono_us();
@@ -87,7 +89,9 @@ older_than(uint64_t since, unsigned ms)
 enum err
 keys_refresh(struct app *app)
 {
-	return older_than(app->keys_read_us, KEYS_REFRESH_MS) ? keys_read(app) : OK;
+	const enum err err = db_begin_request(app->db);
+
+	return err == OK && older_than(app->keys_read_us, KEYS_REFRESH_MS) ? keys_read(app) : err;
 }
 
 bool
@@ -107,17 +111,13 @@ keys_create(struct app *app, bool at_once, char kid_out[KID_SIZE])
 	unsigned char id[KID_BYTES];
 	char label[KID_SIZE + 16];
 	const struct config *config = &app->config;
-	const char *alg = jws_alg_name(config->token_alg);
-	struct signing_key live[KEYRING_MAX];
-	size_t n;
+	const char *alg = token_alg_name(config->token_alg);
+	/* Whoever read the set just before must be able to keep it for its whole life. */
+	const uint32_t delay_s = at_once ? 0 : config->jwks_max_age_s + KEYS_REFRESH_MS / 1000;
 
 	enum err err = signing_keys_retire_superseded(app->db, config->access_ttl_s);
-	if (err == OK)
-		err = signing_keys_live(app->db, live, COUNT(live), &n);
 	if (err != OK)
 		return err;
-	if (n == COUNT(live))
-		return ERR_CONFLICT;
 	struct jws_key *key = jws_key_generate(config->token_alg);
 	if (key == NULL)
 		return ERR_INTERNAL;
@@ -132,51 +132,44 @@ keys_create(struct app *app, bool at_once, char kid_out[KID_SIZE])
 	explicit_bzero(&plain, sizeof(plain));
 	jws_key_free(key);
 	if (err == OK)
-		err = signing_keys_insert(app->db, &row, at_once ? 0 : config->jwks_max_age_s);
-	return err;
+		err = signing_keys_insert(app->db, &row, delay_s, KEYRING_MAX);
+	return err == ERR_NO_ROW ? ERR_CONFLICT : err;
 }
 
 enum err
-keys_list(struct app *app, struct signing_key *out, size_t max, size_t *n_out, char signer_kid_out[KID_SIZE])
+keys_list(struct app *app, struct signing_key *out, size_t max, size_t *n_out)
 {
-	const struct timestamp now = clock_now();
-	const struct signing_key *signer = NULL;
-	const enum err err = signing_keys_all(app->db, out, max, n_out);
+	const enum err err = keys_read(app);
 
-	if (err != OK)
-		return err;
-	for (size_t i = 0; i < *n_out; i++)
-		if (out[i].retired_at.ms == 0 && out[i].sign_from.ms <= now.ms
-		    && (signer == NULL || out[i].sign_from.ms > signer->sign_from.ms))
-			signer = &out[i];
-	(void)snprintf(signer_kid_out, KID_SIZE, "%s", signer != NULL ? signer->kid : "");
-	return OK;
+	return err == OK ? signing_keys_all(app->db, out, max, n_out) : err;
 }
 
 const char *
-keys_state(const struct signing_key *key, const char *signer_kid, struct timestamp now)
+keys_state(const struct app *app, const struct signing_key *key, struct timestamp now)
 {
+	const struct key *held = keyring_find(&app->keyring, str_of(key->kid));
+
 	if (key->retired_at.ms != 0)
 		return "retired";
-	if (key->sign_from.ms > now.ms)
+	if (held == NULL)
+		return "unusable";
+	if (held->sign_from.ms > now.ms)
 		return "next";
-	return strcmp(key->kid, signer_kid) == 0 ? "signing" : "verifying";
+	return held == keyring_signer(&app->keyring, now) ? "signing" : "verifying";
 }
 
 enum err
 keys_retire(struct app *app, struct str kid)
 {
 	struct signing_key rows[KEYRING_MAX];
-	const struct timestamp now = clock_now();
-	size_t n, others = 0;
-	const enum err err = signing_keys_live(app->db, rows, COUNT(rows), &n);
+	size_t n;
+	enum err err = signing_keys_retire(app->db, kid);
 
-	if (err != OK)
+	if (err != ERR_NO_ROW)
 		return err;
-	for (size_t i = 0; i < n; i++)
-		if (!str_eq(kid, str_of(rows[i].kid)) && rows[i].sign_from.ms <= now.ms)
-			others++;
-	if (n > 0 && others == 0)
-		return ERR_CONFLICT;
-	return signing_keys_retire(app->db, kid);
+	err = signing_keys_live(app->db, rows, COUNT(rows), &n);
+	for (size_t i = 0; err == OK && i < n; i++)
+		if (str_eq(kid, str_of(rows[i].kid)))
+			return ERR_CONFLICT;
+	return err == OK ? ERR_NO_ROW : err;
 }

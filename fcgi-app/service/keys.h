@@ -7,10 +7,11 @@
 
 enum { KEYS_REFRESH_MS = 2000, KEYS_UNKNOWN_MS = 250 };
 
-/* Reads the keys from the database. ERR_DB: the old ones stay in use. */
-enum err keys_read(struct app *app) MUST_USE;
-/* The same where that was done more than KEYS_REFRESH_MS ago, so that a rotation reaches every worker within seconds. */
+/* Begins a request on the database (db_begin_request), and reads the keys where that was done more than KEYS_REFRESH_MS
+ * ago, so that a rotation reaches every worker within seconds. ERR_DB: the old ones stay in use. */
 enum err keys_refresh(struct app *app) MUST_USE;
+/* Reads the keys, within a request. */
+enum err keys_read(struct app *app) MUST_USE;
 /* The same for a token whose key is not known here: it may be newer than what was read. At most every KEYS_UNKNOWN_MS, so
  * that tokens of nobody's do not make statements; true when the keys were read. */
 bool keys_read_for_unknown(struct app *app);
@@ -24,11 +25,11 @@ enum err keys_create(struct app *app, bool at_once, char kid_out[KID_SIZE]) MUST
  * can sign at this moment. */
 enum err keys_retire(struct app *app, struct str kid) MUST_USE;
 
-/* What a key is doing at this moment: "next", "signing", "verifying" or "retired". `signer` from keys_signer. */
-const char *keys_state(const struct signing_key *key, const char *signer_kid, struct timestamp now);
+/* What a key is doing at this moment, as the keyring has it: "next", "signing", "verifying", "retired", or "unusable" for
+ * one that does not open with this key file. */
+const char *keys_state(const struct app *app, const struct signing_key *key, struct timestamp now);
 
-/* The newest keys, and the kid of the one that signs ("" without one). */
-enum err keys_list(struct app *app, struct signing_key *out, size_t max, size_t *n_out,
-                   char signer_kid_out[KID_SIZE]) MUST_USE;
+/* The newest keys, retired ones included; reads the keyring too. */
+enum err keys_list(struct app *app, struct signing_key *out, size_t max, size_t *n_out) MUST_USE;
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 #include "db/sessions.h"
+#include "service/account.h"
 #include "service/keys.h"
 
 /* A hash made with other parameters than today's is made anew while the password is at hand. That it did not work is no
@@ -17,7 +18,7 @@ rehash(struct app *app, const struct user *user, struct str password)
 		return;
 	enum err err = password_hash(&app->hasher, password, hash);
 	if (err == OK)
-		err = users_rehash(app->db, &user->id, user->password_version, hash);
+		err = users_rehash(app->db, user, hash);
 	if (err != OK && err != ERR_NO_ROW)
 		log_warn("user %s: the password hash could not be renewed", user->id.text);
 	explicit_bzero(hash, sizeof(hash));
@@ -26,8 +27,7 @@ rehash(struct app *app, const struct user *user, struct str password)
 static enum err
 check_user(struct app *app, struct str who, struct str password, struct user *user)
 {
-	const bool address = who.n > 0 && memchr(who.p, '@', who.n) != NULL;
-	const enum err found = address ? users_by_email(app->db, who, user) : users_by_username(app->db, who, user);
+	const enum err found = account_find_by_name(app, who, user);
 
 	if (found == ERR_NO_ROW)
 		return password_verify_nobody(&app->hasher, password);
@@ -49,9 +49,24 @@ static enum err
 write_session(struct db *db, void *argument)
 {
 	const struct new_session *session = argument;
-	const enum err err = sessions_insert(db, &session->id, session->user, session->ttl_s);
+	enum err err = sessions_insert(db, &session->id, session->user, session->ttl_s);
 
+	if (err == OK)
+		err = sessions_drop_oldest(db, &session->user->id);
 	return err == OK ? users_touch_login(db, &session->user->id) : err;
+}
+
+static enum err
+begin_session(struct app *app, const struct user *user, struct arena *arena, struct login *out)
+{
+	struct new_session session = { uuid_new(), user, app->config.session_ttl_s };
+
+	*out = (struct login){ .expires_in_s = app->config.access_ttl_s, .user_id = user->id };
+	enum err err = token_issue(&app->tokens, &user->id, &session.id, clock_now(), arena, &out->access_token);
+	if (err == OK)
+		err = db_transaction(app->db, write_session, &session);
+	/* Disabled, removed or given another password since it was read: as if it had come a moment later. */
+	return err == ERR_NO_ROW ? ERR_CREDENTIALS : err;
 }
 
 enum err
@@ -60,19 +75,12 @@ login(struct app *app, struct str who, struct str password, struct arena *arena,
 	struct user user = { 0 };
 	enum err err = check_user(app, who, password, &user);
 
+	/* With the keys of this moment: one that was retired a second ago would sign a token that is dead. */
+	if (err == OK)
+		err = keys_read(app);
 	if (err == OK) {
 		rehash(app, &user, password);
-		struct new_session session = { uuid_new(), &user, app->config.session_ttl_s };
-		err = db_transaction(app->db, write_session, &session);
-		/* Disabled, removed or given another password since it was read: as if it had come a moment later. */
-		if (err == ERR_NO_ROW)
-			err = ERR_CREDENTIALS;
-		*out = (struct login){ .expires_in_s = app->config.access_ttl_s, .user_id = user.id };
-		/* With the keys of this moment: one that was retired a second ago would sign a token that is dead. */
-		if (err == OK)
-			err = keys_read(app);
-		if (err == OK)
-			err = token_issue(&app->tokens, &user.id, &session.id, clock_now(), arena, &out->access_token);
+		err = begin_session(app, &user, arena, out);
 	}
 	explicit_bzero(&user, sizeof(user));
 	return err;

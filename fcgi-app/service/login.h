@@ -13,7 +13,8 @@ struct login {
 };
 
 /* Signs somebody in by e-mail address or user name (`who` with an '@' is an address).
- * ERR_CREDENTIALS: no such user, or another password; both take as long. ERR_DISABLED: the password was right. */
+ * ERR_CREDENTIALS: no such user, or another password; both cost one hash, and take as long where that user's was made with
+ * today's parameters. ERR_DISABLED: the password was right. */
 enum err login(struct app *app, struct str who, struct str password, struct arena *arena, struct login *out) MUST_USE;
 
 /* A request's credentials, proved: the session, and its user as the database has them now. */

@@ -75,7 +75,7 @@ migrate(struct db *owner, FILE *report)
 	enum err err = db_begin_request(owner);
 
 	if (err == OK)
-		err = migrations_lock(owner); /* the connection's end gives it back */
+		err = migrations_lock(owner);
 	if (err == OK)
 		err = migrations_init(owner);
 	if (err == OK)

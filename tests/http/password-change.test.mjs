@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { expectErrors, expectProblem, post } from "./lib/api.mjs";
-import { config } from "./lib/instance.mjs";
-import { login, newPassword, newSession, statusOf, tryLogin, unique } from "./lib/users.mjs";
+import { config, hold, q, sql } from "./lib/instance.mjs";
+import { login, newPassword, newSession, newUser, statusOf, tryLogin, unique } from "./lib/users.mjs";
 
 const change = (token, current_password, new_password) => post("/users/me/password", { token, json: { current_password, new_password } });
 
@@ -56,13 +56,38 @@ test("password change: two at once leave one password that works", async () => {
 	const user = await newSession();
 	const wanted = [newPassword(), newPassword()];
 	const answers = await Promise.all(wanted.map((fresh) => change(user.token, user.password, fresh)));
-	assert.ok(answers.some((a) => a.status === 204), answers.map((a) => a.status).join(" "));
+	assert.equal(answers.filter((a) => a.status === 204).length, 1, answers.map((a) => a.status).join(" "));
 	const good = [];
 	for (const password of wanted)
 		good.push((await tryLogin(user.email, password)).status === 200);
 	assert.equal(good.filter(Boolean).length, 1, `${answers.map((a) => a.status)} ${good}`);
 	assert.equal(answers[good.indexOf(true)].status, 204);
 	expectProblem(await tryLogin(user.email, user.password), "invalid_credentials");
+});
+
+/* Somebody's row changes, and is kept locked, while a request for them is under way. */
+async function meanwhile(user, change_, request) {
+	const { released } = await hold(`UPDATE users SET ${change_} WHERE id = ${q(user.id)}`, 0.8);
+	const answer = await request();
+	await released;
+	assert.ok(answer.ms > 200, `it did not meet the change: ${answer.ms} ms`);
+	return answer;
+}
+
+test("password change: one that has changed since it was looked at is not changed again", async () => {
+	const user = await newSession();
+	const answer = await meanwhile(user, "password_version = password_version + 1", () => change(user.token, user.password, newPassword()));
+	assert.equal(answer.status, 401, answer.text);
+	assert.equal((await tryLogin(user.email, user.password)).status, 200, "the password is still the one before");
+});
+
+test("login: a password that changed, or an account that was disabled, while it was checked gives no session", async () => {
+	for (const change_ of ["password_version = password_version + 1", "status = 'disabled'"]) {
+		const user = await newUser();
+		const answer = await meanwhile(user, change_, () => tryLogin(user.email, user.password));
+		assert.ok([401, 403].includes(answer.status), `${change_}: ${answer.status}`);
+		assert.deepEqual(await sql(`SELECT COUNT(*) FROM sessions WHERE user_id = ${q(user.id)}`), [["0"]], change_);
+	}
 });
 
 test("password change: a login that began before it leaves no session behind", async () => {

@@ -237,9 +237,11 @@ lane_file(void **state)
 static int
 remove_lane_file(void **state)
 {
-	const int set = semget(ftok(*state, 'L'), 0, 0);
+	struct lanes l;
 
-	return semctl(set, 0, IPC_RMID) == 0 ? unlink(*state) : -1;
+	if (lanes_open(&l, *state, 1, 0, 0) != OK || semctl(l.set, 0, IPC_RMID) != 0)
+		return -1;
+	return unlink(*state);
 }
 
 static void
@@ -304,6 +306,18 @@ the_set_is_resized_by_whoever_opens_it_with_other_numbers(void **state)
 }
 
 static void
+a_set_that_was_removed_is_made_anew(void **state)
+{
+	struct lanes a;
+
+	assert_int_equal(lanes_open(&a, *state, 1, 0, 0), OK);
+	assert_int_equal(semctl(a.set, 0, IPC_RMID), 0);
+	assert_int_equal(lanes_enter(&a), OK);
+	assert_int_equal(lanes_enter(&a), ERR_BUSY);
+	lanes_leave(&a);
+}
+
+static void
 the_default_queue_leaves_workers_free(void **state)
 {
 	(void)state;
@@ -335,6 +349,7 @@ main(void)
 		cmocka_unit_test(lanes_are_counted_across_processes_and_a_killed_one_gives_its_lane_back),
 		cmocka_unit_test(a_lane_in_the_queue_waits_its_time_and_no_longer),
 		cmocka_unit_test(the_set_is_resized_by_whoever_opens_it_with_other_numbers),
+		cmocka_unit_test(a_set_that_was_removed_is_made_anew),
 		cmocka_unit_test(the_default_queue_leaves_workers_free),
 	};
 

@@ -253,12 +253,33 @@ static void
 every_route_says_who_may(void **state)
 {
 	(void)state;
-	assert_null(routes_check());
+	assert_null(routes_check(routes, routes_n));
 	for (size_t i = 0; i < routes_n; i++) {
 		assert_int_not_equal(routes[i].access, ACCESS_UNSET);
 		for (size_t j = 0; j < i; j++)
 			assert_false(routes[i].method == routes[j].method && strcmp(routes[i].path, routes[j].path) == 0);
 	}
+}
+
+static void
+a_row_that_does_not_say_who_may_is_found(void **state)
+{
+	static const struct schema small = { .name = "Small", .size = 1 }, large = { .name = "Large", .size = 2 };
+	const struct route good = {
+		.method = METHOD_GET, .path = "/x", .access = ACCESS_USER, .status = 200, .handle = me_show
+	};
+	struct route bad[5] = { good, good, good, good, good };
+
+	(void)state;
+	assert_null(routes_check(&good, 1));
+	bad[0].access = ACCESS_UNSET;
+	bad[1].handle = NULL;
+	bad[2].status = 0;
+	bad[3].no_db = true; /* a user is proved by the database */
+	bad[4].in = &small;
+	bad[4].form = &large;
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_string_equal(routes_check(&bad[i], 1), "/x");
 }
 
 static bool
@@ -354,6 +375,7 @@ main(void)
 		cmocka_unit_test(forms_are_decoded_once),
 		cmocka_unit_test(broken_forms_are_refused),
 		cmocka_unit_test(every_route_says_who_may),
+		cmocka_unit_test(a_row_that_does_not_say_who_may_is_found),
 		cmocka_unit_test(every_bad_line_is_reported_with_its_number),
 		cmocka_unit_test(the_environment_wins_and_is_checked),
 		cmocka_unit_test(lanes_that_could_take_every_worker_are_refused),

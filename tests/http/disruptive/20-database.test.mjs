@@ -4,18 +4,10 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { call, expectProblem, get, post } from "../lib/api.mjs";
 import { send } from "../lib/http.mjs";
-import { CHECKOUT, config, DIR, pidOf, run, sleep, sql, until, workers } from "../lib/instance.mjs";
+import { alive, CHECKOUT, config, DIR, pidOf, run, sleep, sql, until, workers } from "../lib/instance.mjs";
 import { newPassword, newSession, newUser, statusOf, tryLogin, uniqueEmail } from "../lib/users.mjs";
 
 const user = await newSession();
-const alive = (pid) => {
-	try {
-		process.kill(pid, 0);
-		return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
-	} catch {
-		return false;
-	}
-};
 const command = readFileSync(`/proc/${pidOf("db")}/cmdline`, "utf8").split("\0").slice(0, -1);
 
 /** Starts the database as deploy/up does, with the command line that it had; resolves at once. */

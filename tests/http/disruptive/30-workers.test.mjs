@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { call, get } from "../lib/api.mjs";
 import { send } from "../lib/http.mjs";
-import { config, DIR, q, sleep, SOCKET, until, up, workers } from "../lib/instance.mjs";
+import { config, DIR, hold, q, sleep, until, up, workers } from "../lib/instance.mjs";
 import { newPassword, newSession, newUser, statusOf, tryLogin } from "../lib/users.mjs";
 
 const size = Number(config("workers"));
@@ -50,19 +49,16 @@ test("SIGTERM: a request in hand is finished first", async () => {
 	const slow = await newSession();
 	const before = workers();
 	/* Somebody holds the row for a while, so that the PATCH waits inside its worker. */
-	const holder = spawn("mariadb", ["--no-defaults", `--socket=${SOCKET()}`, "--user", config("db_owner_user"), config("db_name"), "--execute",
-		`BEGIN; SELECT id FROM users WHERE id = ${q(slow.id)} FOR UPDATE; SELECT SLEEP(1.2); COMMIT`], { stdio: "ignore", env: { ...process.env, MYSQL_PWD: readFileSync(join(DIR, "secrets/db-owner-password"), "utf8").trim() } });
-	const held = new Promise((done) => holder.on("exit", done));
-	await sleep(250);
+	const { released } = await hold(`SELECT id FROM users WHERE id = ${q(slow.id)} FOR UPDATE`, 0.8);
 	const patched = call("PATCH", "/users/me", { token: slow.token, json: { name: "Drained" } });
-	await sleep(250);
+	await sleep(150);
 	for (const pid of before)
 		process.kill(pid, "SIGTERM");
 	const answer = await patched;
 	assert.equal(answer.status, 200, answer.text);
 	assert.equal(answer.json().name, "Drained");
-	assert.ok(answer.ms > 500, `it did not wait: ${answer.ms.toFixed(0)} ms`);
-	assert.equal(await held, 0);
+	assert.ok(answer.ms > 300, `it did not wait: ${answer.ms.toFixed(0)} ms`);
+	await released;
 	await until(() => workers().length === size && !workers().some((pid) => before.includes(pid)), 8000, "a pool of new workers");
 	assert.equal(await statusOf(slow.token), 200);
 });
@@ -113,6 +109,7 @@ test("deploy/up again: it takes seconds and loses nothing", async () => {
 test("deploy/up with a change swaps the pool under load without a failed request", async (t) => {
 	const before = workers();
 	const was = config("hash_wait_ms") ?? "2000";
+	const other = String(Number(was) + 1);
 	let stop = false;
 	const bad = [];
 	let good = 0;
@@ -129,7 +126,7 @@ test("deploy/up with a change swaps the pool under load without a failed request
 		}
 	});
 	await sleep(300);
-	const done = await up(["--set", "hash_wait_ms=2001"]);
+	const done = await up(["--set", `hash_wait_ms=${other}`]);
 	await sleep(1500);
 	stop = true;
 	await Promise.all(load);
@@ -139,8 +136,37 @@ test("deploy/up with a change swaps the pool under load without a failed request
 	assert.ok(good > 200, String(good));
 	await until(() => workers().length === size, 5000, "one pool of the right size");
 	assert.deepEqual(workers().filter((pid) => before.includes(pid)), [], "old workers are still here");
-	assert.equal(config("hash_wait_ms"), "2001");
+	assert.equal(config("hash_wait_ms"), other);
 	assert.equal((await up(["--set", `hash_wait_ms=${was}`])).code, 0);
+});
+
+/* Every worker waits for a row, and more requests wait for a worker, while the pool is exchanged: whether it was. */
+async function exchangeWhileBusy(waitMs) {
+	const slow = await newSession();
+	const socket = () => statSync(join(DIR, "run", "latch.sock")).ino;
+	const before = socket();
+	const swap = up(["--set", `hash_wait_ms=${waitMs}`]);
+	const { released } = await hold(`SELECT id FROM users WHERE id = ${q(slow.id)} FOR UPDATE`, 0.9);
+	const early = socket() !== before;
+	const inHand = Array.from({ length: size }, (_, i) => call("PATCH", "/users/me", { token: slow.token, json: { name: `Slow ${i}` } }));
+	await sleep(50);
+	const waiting = Array.from({ length: 6 }, () => get("/users/me", { token: slow.token }));
+	const all = Promise.allSettled([...inHand, ...waiting]);
+	await released;
+	const exchanged = !early && socket() !== before;
+	const done = await swap;
+	assert.equal(done.code, 0, done.stdout + done.stderr);
+	assert.deepEqual((await all).map((one) => one.value?.status ?? one.reason.message), Array(size + 6).fill(200));
+	return exchanged;
+}
+
+test("deploy/up with a change: the old pool finishes what it has in hand and what waits on its socket", async () => {
+	const was = config("hash_wait_ms") ?? "2000";
+	let exchanged = false;
+	for (let i = 1; i <= 5 && !exchanged; i++)
+		exchanged = await exchangeWhileBusy(Number(was) + i);
+	assert.equal((await up(["--set", `hash_wait_ms=${was}`])).code, 0);
+	assert.ok(exchanged, "the pool was never exchanged at the right moment");
 });
 
 test("deploy/up with a value that cannot be leaves the service as it was", async () => {

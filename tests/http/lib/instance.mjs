@@ -85,6 +85,14 @@ export async function sql(text, { as = "owner" } = {}) {
 	return done.stdout.split("\n").slice(0, -1).map((line) => line.split("\t").map((cell) => (cell === "NULL" ? null : cell)));
 }
 
+/** Runs a statement and keeps its transaction, and so its row locks, open for so long; resolves when it is held. */
+export async function hold(statement, seconds) {
+	const done = sql(`BEGIN; ${statement}; SELECT SLEEP(${seconds}); COMMIT`);
+	done.catch(() => {});
+	await sleep(150);
+	return { released: done };
+}
+
 /** Quotes a string for SQL. */
 export const q = (value) => `'${String(value).replace(/[\\']/g, (c) => `\\${c}`)}'`;
 
@@ -104,6 +112,15 @@ const processes = (file) => readdirSync("/proc").filter((name) => /^\d+$/.test(n
 
 /** The pids of this instance's workers, in order. */
 export const workers = () => processes("latch-fcgi").sort((a, b) => a - b);
+
+/** Whether that process runs; one that has ended and was not waited for does not. */
+export function alive(pid) {
+	try {
+		return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+	} catch {
+		return false;
+	}
+}
 
 export const pidOf = (name) => Number(readFileSync(join(DIR, "run", `${name}.pid`), "utf8").trim());
 

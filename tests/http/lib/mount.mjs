@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DIR, sleep } from "./instance.mjs";
 
-const freePort = () => new Promise((done, fail) => {
+export const freePort = () => new Promise((done, fail) => {
 	const server = net.createServer().on("error", fail);
 	server.listen(0, "127.0.0.1", () => {
 		const { port } = server.address();
