@@ -191,24 +191,6 @@ bearer_token(const struct ctx *c, struct str *token)
 	return token->n > 0 ? OK : ERR_TOKEN;
 }
 
-static enum err
-check_access(struct ctx *c)
-{
-	struct str token = { 0 };
-
-	switch (c->route->access) {
-	case ACCESS_PUBLIC:
-		return OK;
-	case ACCESS_USER: {
-		const enum err err = bearer_token(c, &token);
-		return err == OK ? principal_of_token(c->app, token, &c->principal) : err;
-	}
-	case ACCESS_UNSET:
-		break;
-	}
-	return ERR_INTERNAL;
-}
-
 /* ---- The body -------------------------------------------------------------------------------------------------- */
 
 /* The type without its parameters (RFC 9110, 8.3.1). */
@@ -253,10 +235,17 @@ serve(struct ctx *c)
 	if (c->request->method == METHOD_OPTIONS)
 		return answer_options(c);
 	enum err err = find_route(c);
+	if (err != OK)
+		return err;
+	/* Whatever is not for everybody is for somebody who proves who he is. */
+	const bool user = c->route->access != ACCESS_PUBLIC;
+	struct str token = { 0 };
+	if (user)
+		err = bearer_token(c, &token);
 	if (err == OK && !c->route->no_db)
 		err = keys_refresh(c->app);
-	if (err == OK)
-		err = check_access(c);
+	if (err == OK && user)
+		err = principal_of_token(c->app, token, &c->principal);
 	if (err == OK)
 		err = decode_body(c);
 	if (err != OK)

@@ -1,5 +1,6 @@
 /* keys.c: latchctl keys ... and latchctl migrate. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "ctl/command.h"
 #include "service/keys.h"
@@ -52,20 +53,22 @@ command_keys_list(struct app *app, const struct options *options, char **operand
 }
 
 static int
-create(struct app *app, bool at_once)
+create(struct app *app, uint32_t delay_s)
 {
 	char kid[KID_SIZE];
-	const enum err err = keys_create(app, at_once, kid);
+	const enum err err = keys_create(app, delay_s, kid);
 
 	if (err == ERR_CONFLICT)
 		return complain("16 keys are live: retire one first (latchctl keys list)");
 	if (err != OK)
 		return complain_err(app, err, NULL);
-	if (at_once)
-		(void)printf("%s signs now\n", kid);
-	else
+	if (delay_s > KEYS_SPREAD_S) {
 		(void)printf("%s is published and signs in %u s, when nobody has a key set without it any more\n", kid,
-		             app->config.jwks_max_age_s + KEYS_REFRESH_MS / 1000);
+		             delay_s);
+		return EXIT_OK;
+	}
+	(void)sleep(delay_s);
+	(void)printf("%s signs now\n", kid);
 	return EXIT_OK;
 }
 
@@ -84,7 +87,7 @@ command_keys_create(struct app *app, const struct options *options, char **opera
 			"the signing keys do not open with this key_file: restore it, or make new keys with latchctl keys "
 			"rotate --now (all tokens end)");
 	if (signer == NULL)
-		return create(app, true);
+		return create(app, 0);
 	if (!options->if_missing)
 		return complain("there is a signing key already: latchctl keys rotate makes the next one");
 	(void)printf("%s signs already\n", signer->kid);
@@ -95,7 +98,9 @@ int
 command_keys_rotate(struct app *app, const struct options *options, char **operands)
 {
 	(void)operands;
-	return connected(app) ? create(app, options->now) : EXIT_FAILED;
+	if (!connected(app))
+		return EXIT_FAILED;
+	return create(app, KEYS_SPREAD_S + (options->now ? 0 : app->config.jwks_max_age_s));
 }
 
 int

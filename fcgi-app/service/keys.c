@@ -104,7 +104,7 @@ keys_read_for_unknown(struct app *app)
 }
 
 enum err
-keys_create(struct app *app, bool at_once, char kid_out[KID_SIZE])
+keys_create(struct app *app, uint32_t delay_s, char kid_out[KID_SIZE])
 {
 	struct signing_key row = { 0 };
 	struct bytes plain = { 0 };
@@ -112,8 +112,6 @@ keys_create(struct app *app, bool at_once, char kid_out[KID_SIZE])
 	char label[KID_SIZE + 16];
 	const struct config *config = &app->config;
 	const char *alg = token_alg_name(config->token_alg);
-	/* Whoever read the set just before must be able to keep it for its whole life. */
-	const uint32_t delay_s = at_once ? 0 : config->jwks_max_age_s + KEYS_REFRESH_MS / 1000;
 
 	enum err err = signing_keys_retire_superseded(app->db, config->access_ttl_s);
 	if (err != OK)

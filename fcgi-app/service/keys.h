@@ -5,7 +5,7 @@
 #include "db/signing_keys.h"
 #include "service/app.h"
 
-enum { KEYS_REFRESH_MS = 2000, KEYS_UNKNOWN_MS = 250 };
+enum { KEYS_REFRESH_MS = 2000, KEYS_UNKNOWN_MS = 250, KEYS_SPREAD_S = 3 };
 
 /* Begins a request on the database (db_begin_request), and reads the keys where that was done more than KEYS_REFRESH_MS
  * ago, so that a rotation reaches every worker within seconds. ERR_DB: the old ones stay in use. */
@@ -16,10 +16,11 @@ enum err keys_read(struct app *app) MUST_USE;
  * that tokens of nobody's do not make statements; true when the keys were read. */
 bool keys_read_for_unknown(struct app *app);
 
-/* Makes a key of the configured algorithm that signs at once, or, where others may have cached the set without it, once
- * jwks_max_age_s have passed. Also retires what was superseded so long ago that nothing it signed is valid.
- * Its kid into kid_out. ERR_CONFLICT: KEYRING_MAX keys are live. */
-enum err keys_create(struct app *app, bool at_once, char kid_out[KID_SIZE]) MUST_USE;
+/* Makes a key of the configured algorithm that signs in delay_s seconds: 0 for the first one; at least KEYS_SPREAD_S where
+ * there are others, so that every worker shows it before one signs with it; more where others may have cached the set. Also
+ * retires what was superseded so long ago that nothing it signed is valid. Its kid into kid_out. ERR_CONFLICT: KEYRING_MAX
+ * keys are live. */
+enum err keys_create(struct app *app, uint32_t delay_s, char kid_out[KID_SIZE]) MUST_USE;
 
 /* Takes a key out of use at once: its tokens are refused. ERR_NO_ROW: no such key. ERR_CONFLICT: it is the only one that
  * can sign at this moment. */
