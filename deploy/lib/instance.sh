@@ -10,8 +10,8 @@
 #   app/                what runs: programs, documentation pages, the front server's configuration
 #   up.state            what deploy/up remembers
 #
-# Under root nothing runs as root: the user latch owns secrets, db, run and the logs, and root owns the rest, so that
-# what runs cannot change its own program or configuration, or make root follow its links or signal foreign processes.
+# Under root nothing runs as root: the user latch owns db, run and the logs, and root owns the rest, so that what runs
+# cannot change its own program, secrets or configuration, or make root follow its links or signal foreign processes.
 # shellcheck shell=sh disable=SC2154,SC2034
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -57,12 +57,14 @@ seconds() {
 	seconds="$seconds s"
 }
 
-# began PID: when that process began, in clock ticks since boot, in $began; false if there is none (or a zombie).
+# began PID: when that process began, in clock ticks since boot, in $began, and its $parent and $session; false if there
+# is none (or a zombie).
 began() {
 	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
 	# shellcheck disable=SC2086
 	set -- ${stat##*) }
 	[ "$1" != Z ] || return 1
+	parent=$2
 	session=$4
 	began=${20}
 }
@@ -106,10 +108,7 @@ launch() {
 			echo "$pid" >"$run.pid"
 			exec "$@"' sh "$dir/run/$launch_name" "$dir/log/$launch_log" "$@"
 	) &
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		if alive "$launch_name"; then return; fi
-		sleep 0.05
-	done
+	until alive "$launch_name" || ! began $!; do sleep 0.05; done
 }
 
 # signal SIGNAL PID...: as the service user, who can harm nobody else's processes.

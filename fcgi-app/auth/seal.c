@@ -27,6 +27,15 @@ read_hex(const char *hex, unsigned char *out, size_t n)
 	return true;
 }
 
+/* Nobody but the owner may read it. A file of root's may also be its group's to read: so a service cannot change it. */
+static bool
+is_private(const struct stat *st)
+{
+	const mode_t open_to_others = st->st_uid == 0 ? 037 : 077;
+
+	return S_ISREG(st->st_mode) && (st->st_mode & open_to_others) == 0;
+}
+
 bool
 master_key_load(const char *path, struct master_key *out, char *complaint, size_t complaint_size)
 {
@@ -37,8 +46,9 @@ master_key_load(const char *path, struct master_key *out, char *complaint, size_
 
 	if (fd < 0 || fstat(fd, &st) != 0) {
 		(void)snprintf(complaint, complaint_size, "key_file %s: %s", path, strerror(errno));
-	} else if ((st.st_mode & 077) != 0) {
-		(void)snprintf(complaint, complaint_size, "key_file %s: others may read it; chmod 600 it", path);
+	} else if (!is_private(&st)) {
+		(void)snprintf(complaint, complaint_size,
+		               "key_file %s: others may read it; chmod 600 it (or root:group and 440)", path);
 	} else {
 		const ssize_t got = read(fd, text, sizeof(text));
 		const bool whole = got == HEX_DIGITS || (got == HEX_DIGITS + 1 && text[HEX_DIGITS] == '\n');

@@ -18,8 +18,8 @@ struct master_key {
 
 enum { SEAL_OVERHEAD = 12 + 16 };
 
-/* Reads the key file. False, and one sentence in complaint, when it is missing, open to others than its owner, or
- * not of that form. Wipe *out when done. */
+/* Reads the key file. False, and one sentence in complaint, when it is missing, open to others than its owner (and,
+ * where that is root, its group, for reading), or not of that form. Wipe *out when done. */
 bool master_key_load(const char *path, struct master_key *out, char *complaint, size_t complaint_size) MUST_USE;
 
 /* Seals n bytes for `purpose`; ERR_INTERNAL when they do not fit in *out. */

@@ -180,7 +180,8 @@ static const struct key keys[] = {
 	KEY(db_timeout_s, parse_number, 1, 2, "2", "How long a statement may take, in seconds; then the answer is 503."),
 
 	KEY(key_file, parse_path, 1, 0, "/etc/latch/key",
-	    "64 hexadecimal digits, mode 0600 (openssl rand -hex 32). What lies in the database is useless without it."),
+	    "64 hexadecimal digits, mode 0600, or root's with 0440 (openssl rand -hex 32). What lies in the database is "
+	    "useless without it."),
 	KEY(token_alg, parse_alg, 0, 0, "ES256", "The algorithm of new signing keys: ES256, RS256 or HS256."),
 	KEY(access_ttl_s, parse_number, 30, 86400, "900", "How long an access token is good, in seconds."),
 	KEY(session_ttl_s, parse_number, 60, 31536000, "2592000", "How long a session lasts at most, in seconds."),

@@ -101,6 +101,6 @@ test("instance: its programs and settings belong to no service user that could c
 	if (process.getuid() !== 0)
 		return t.skip("not root");
 	const { statSync } = await import("node:fs");
-	for (const name of ["app/latch-fcgi", "app/latchctl", "latch.conf"])
+	for (const name of ["app/latch-fcgi", "app/latchctl", "latch.conf", "secrets", "secrets/key", "secrets/db-password", "secrets/db-owner-password"])
 		assert.equal(statSync(join(DIR, name)).uid, 0, name);
 });
