@@ -266,8 +266,7 @@ dispatch(struct ctx *c, struct app *app, struct arena *arena, const struct reque
 	*c = (struct ctx){ .app = app, .arena = arena, .request = request, .response = response };
 	*response = (struct response){ 0 };
 	random_bytes(id, sizeof(id));
-	for (size_t i = 0; i < sizeof(id); i++)
-		(void)snprintf(c->request_id + 2 * i, 3, "%02x", id[i]);
+	hex_encode(id, sizeof(id), c->request_id);
 	response_header(response, "X-Request-Id", str_of(c->request_id));
 	response_header(response, "X-Content-Type-Options", STR("nosniff"));
 	write_cors(c);

@@ -61,6 +61,8 @@ bool parse_u64(struct str s, uint64_t *out) MUST_USE;
 
 /* A to Z as a to z; every other byte as it is. */
 char ascii_lower(char c);
+/* Two lower-case digits a byte, and a NUL: out has 2n + 1 bytes. */
+void hex_encode(const void *bytes, size_t n, char *out);
 /* 0 to 15; -1 for what is no hexadecimal digit. */
 int hex_digit(char c);
 

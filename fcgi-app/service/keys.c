@@ -2,11 +2,10 @@
 
 #include <string.h>
 
-#include "auth/base64url.h"
 #include "core/log.h"
 #include "core/random.h"
 
-enum { KID_BYTES = 12 };
+enum { KID_BYTES = 10 };
 _Static_assert(sizeof(((struct signing_key *)0)->kid) == KID_SIZE, "a kid is as long in a row as in the ring");
 
 #define KEY_PURPOSE STR("latch signing key v1")
@@ -120,7 +119,7 @@ keys_create(struct app *app, uint32_t delay_s, char kid_out[KID_SIZE])
 	if (key == NULL)
 		return ERR_INTERNAL;
 	random_bytes(id, sizeof(id));
-	(void)base64url_encode(id, sizeof(id), row.kid);
+	hex_encode(id, sizeof(id), row.kid); /* base64url could start with '-', which a command line takes for an option */
 	memcpy(kid_out, row.kid, KID_SIZE);
 	(void)snprintf(row.alg, sizeof(row.alg), "%s", alg);
 

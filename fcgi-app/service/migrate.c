@@ -19,8 +19,7 @@ checksum(const char *sql, char out[65])
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 
 	(void)SHA256((const unsigned char *)sql, strlen(sql), digest);
-	for (size_t i = 0; i < sizeof(digest); i++)
-		(void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	hex_encode(digest, sizeof(digest), out);
 }
 
 static enum err

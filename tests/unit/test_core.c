@@ -58,6 +58,20 @@ numbers_are_digits_that_fit(void **state)
 }
 
 static void
+bytes_become_hexadecimal_and_back(void **state)
+{
+	char text[2 * 3 + 1];
+
+	(void)state;
+	hex_encode("\x00\x9f\xff", 3, text);
+	assert_string_equal(text, "009fff");
+	assert_int_equal(hex_digit('f'), 15);
+	assert_int_equal(hex_digit('A'), 10);
+	assert_int_equal(hex_digit('g'), -1);
+	assert_int_equal(hex_digit('\0'), -1);
+}
+
+static void
 cutting_tells_an_empty_rest_from_none(void **state)
 {
 	struct str rest = STR("a,,b,");
@@ -335,6 +349,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(utf8_counts_code_points_and_refuses_what_is_none),
 		cmocka_unit_test(numbers_are_digits_that_fit),
+		cmocka_unit_test(bytes_become_hexadecimal_and_back),
 		cmocka_unit_test(cutting_tells_an_empty_rest_from_none),
 		cmocka_unit_test(email_addresses_are_what_mail_servers_take),
 		cmocka_unit_test(user_names_never_look_like_addresses),
