@@ -44,10 +44,10 @@ may_install() {
 	die "no right to install packages; as root run: apt-get install --no-install-recommends${missing:+ $missing}${missing_npm:+ $missing_npm}"
 }
 
-# install_packages [--no-update] PACKAGE...
+# install_packages [--no-update] PACKAGE...: in a session of its own, which neither Ctrl-C nor a closed terminal breaks off.
 install_packages() {
 	[ "$uid" = 0 ] && as_root='' || as_root='sudo -n'
-	$as_root "$here/deploy/lib/install-packages" "$@" && return
+	$as_root setsid -w "$here/deploy/lib/install-packages" "$@" && return
 	why=$(tail -n 40 "$log" | grep -E '^[EW]: .*(Failed to fetch|Unable to locate package|no installation candidate|no source of packages)' |
 		head -n 1)
 	[ -z "$why" ] || die "no package mirror gave what is needed ($*): ${why#*: }"

@@ -95,7 +95,7 @@ finish() {
 }
 
 # family PID: that process and all that it has started, but for an installation of packages: broken off, it would leave
-# the system's packages in pieces, so it goes on to its end. (A terminal's Ctrl-C does not reach background processes.)
+# the system's packages in pieces, so it goes on to its end.
 family() {
 	if grep -qsF deploy/lib/install-packages "/proc/$1/cmdline"; then
 		echo 'packages are being installed: that goes on to its end in the background' >&2
