@@ -91,7 +91,7 @@ asan:
 # npm writes this file at the end of each installation, with the tests' packages or without.
 node_modules/.package-lock.json: package-lock.json
 	$(call say,NPM,'ci --omit=dev')
-	$(Q)$(NPM) ci --omit=dev --ignore-scripts --silent --no-audit --no-fund
+	$(Q)$(NPM) ci --omit=dev --ignore-scripts --loglevel=error --no-audit --no-fund >/dev/null
 	$(Q)touch $@
 
 build/docs/index.html: node_modules/.package-lock.json $(wildcard web/docs/*)
