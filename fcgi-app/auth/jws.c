@@ -230,8 +230,10 @@ rsa_jwk(const struct jws_key *key, char out[JWK_TEXT_MAX])
 	             && BN_num_bytes(n) <= RSA_MODULUS_MAX && BN_num_bytes(e) <= 8;
 
 	if (ok) {
-		(void)base64url_encode(bytes, (size_t)BN_bn2bin(n, bytes), n_text);
-		(void)base64url_encode(bytes, (size_t)BN_bn2bin(e, bytes), e_text);
+		const int n_size = BN_bn2bin(n, bytes);
+		(void)base64url_encode(bytes, (size_t)n_size, n_text);
+		const int e_size = BN_bn2bin(e, bytes);
+		(void)base64url_encode(bytes, (size_t)e_size, e_text);
 		(void)snprintf(out, JWK_TEXT_MAX, "\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"%s\"", n_text, e_text);
 	}
 	BN_free(n);

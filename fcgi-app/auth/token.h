@@ -19,14 +19,16 @@ struct token_claims {
 	int64_t expires_at_s;
 };
 
+struct token_slot {
+	unsigned char digest[32]; /* SHA-256 of the token */
+	struct token_claims claims;
+};
+
 struct tokens {
 	const struct config *config;
 	const struct keyring *keyring;
 	unsigned generation; /* of the keyring when the table was last emptied */
-	struct token_slot {
-		unsigned char digest[32];
-		struct token_claims claims;
-	} * cache;
+	struct token_slot *cache;
 };
 
 /* ERR_INTERNAL: out of memory. config and keyring must outlive it. */

@@ -143,12 +143,14 @@ parse_alg(struct str value, void *member, const struct key *key)
 	return token_alg_parse(value, member) ? NULL : "must be ES256, RS256 or HS256";
 }
 
-#define KEY(member, parser, least, most, value, text)                                                    \
-	{                                                                                                    \
-		.name = #member, .parse = (parser), .at = offsetof(struct config, member),                       \
+/* clang-format off */
+#define KEY(member, parser, least, most, value, text) \
+	{ \
+		.name = #member, .parse = (parser), .at = offsetof(struct config, member), \
 		.size = sizeof(((struct config *)0)->member), .min = (least), .max = (most), .initial = (value), \
-		.help = (text)                                                                                   \
+		.help = (text) \
 	}
+/* clang-format on */
 
 static const struct key keys[] = {
 	KEY(public_url, parse_url, 1, 0, "http://127.0.0.1:8080",

@@ -48,10 +48,12 @@ struct column {
 	size_t at, size;
 };
 
-#define COLUMN(type, member)                                                                  \
-	{                                                                                         \
+/* clang-format off */
+#define COLUMN(type, member) \
+	{ \
 		COLUMN_KIND(((type *)0)->member), offsetof(type, member), sizeof(((type *)0)->member) \
 	}
+/* clang-format on */
 
 struct stmt {
 	const char *name; /* for the log */

@@ -50,10 +50,12 @@ struct field {
 };
 
 /* At least an example or a help text belongs to each. */
-#define FIELD(type, member, ...)                                                                         \
-	{                                                                                                    \
+/* clang-format off */
+#define FIELD(type, member, ...) \
+	{ \
 		.name = #member, .kind = KIND_OF(((type *)0)->member), .at = offsetof(type, member), __VA_ARGS__ \
 	}
+/* clang-format on */
 
 #define EXAMPLE_ID "01932c07-209c-7c11-8b0e-6a3f5d2e9c41"
 #define EXAMPLE_TIME "2026-01-31T12:00:00.000Z"
@@ -65,10 +67,12 @@ struct schema {
 	size_t n;
 };
 
-#define SCHEMA(title, type, table)                                                  \
-	{                                                                               \
+/* clang-format off */
+#define SCHEMA(title, type, table) \
+	{ \
 		.name = (title), .size = sizeof(type), .fields = (table), .n = COUNT(table) \
 	}
+/* clang-format on */
 
 /* Checks `value` for the field and puts a copy into its member of *out. A complaint goes to why. */
 void field_accept(const struct field *field, struct str value, struct arena *arena, void *out, struct reason *why);
