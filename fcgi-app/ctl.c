@@ -211,8 +211,11 @@ main(int argc, char **argv)
 	if (line.help)
 		return print_help(stdout);
 	const struct command *command = line.wrong ? NULL : find_command(argc - optind, argv + optind, &words);
-	if (command == NULL)
+	if (command == NULL) {
+		if (!line.wrong && optind < argc)
+			(void)fprintf(stderr, "latchctl: unknown command: %s\n\n", argv[optind]);
 		return print_help(stderr);
+	}
 	if (argc - optind - words != command->operands || strspn(line.given, command->options) != strlen(line.given)) {
 		(void)fprintf(stderr, "Usage: latchctl %s %s\n", command->name, command->arguments);
 		return EXIT_USAGE;

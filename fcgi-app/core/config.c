@@ -298,7 +298,9 @@ read_file(struct load *load)
 	FILE *f = fopen(load->path, "re");
 
 	if (f == NULL) {
-		complain(load, "%s: %s", load->path, strerror(errno));
+		complain(load, "%s: %s (--config FILE or LATCH_CONFIG names another)", load->path, strerror(errno));
+		/* What the defaults name is then nobody's wish: no complaints about it. */
+		load->out->key_file[0] = load->out->common_passwords[0] = '\0';
 		return;
 	}
 	while (fgets(line, sizeof(line), f) != NULL) {

@@ -36,8 +36,8 @@ bool connected(struct app *app) MUST_USE;
 /* From a terminal, asked twice without echo; else the first line of standard input. False, with a complaint, when there
  * is none. Wipe it after use. */
 bool read_password(char *password, size_t size) MUST_USE;
-/* 120 random bits as 20 characters. */
-void generate_password(char *password, size_t size);
+/* `length` random characters of base64url, 6 bits each, and a NUL; at most 64. */
+void generate_password(char *password, size_t length);
 /* Asks on a terminal; elsewhere only --yes is an answer. */
 bool confirmed(const struct options *options, const char *question) MUST_USE;
 

@@ -42,11 +42,11 @@ command_keys_list(struct app *app, const struct options *options, char **operand
 	const enum err err = keys_list(app, keys, COUNT(keys), &n);
 	if (err != OK)
 		return complain_err(app, err, NULL);
-	(void)printf("%-18s %-6s %-10s %-25s %s\n", "KID", "ALG", "STATE", "CREATED", "SIGNS FROM");
+	(void)printf("%-20s %-6s %-10s %-25s %s\n", "KID", "ALG", "STATE", "CREATED", "SIGNS FROM");
 	for (size_t i = 0; i < n; i++) {
 		timestamp_format(keys[i].created_at, created);
 		timestamp_format(keys[i].sign_from, from);
-		(void)printf("%-18s %-6s %-10s %-25s %s\n", keys[i].kid, keys[i].alg, keys_state(app, &keys[i], clock_now()),
+		(void)printf("%-20s %-6s %-10s %-25s %s\n", keys[i].kid, keys[i].alg, keys_state(app, &keys[i], clock_now()),
 		             created, from);
 	}
 	return EXIT_OK;
@@ -112,6 +112,8 @@ command_keys_retire(struct app *app, const struct options *options, char **opera
 	const enum err err = keys_retire(app, str_of(operands[0]));
 	if (err == ERR_CONFLICT)
 		return complain("nothing else could sign: run latchctl keys rotate --now first");
+	if (err == ERR_NO_ROW)
+		return complain("no such key, or it is retired already: latchctl keys list");
 	if (err != OK)
 		return complain_err(app, err, NULL);
 	(void)printf("%s is retired; its tokens are refused within %d s\n", operands[0], KEYS_REFRESH_MS / 1000);

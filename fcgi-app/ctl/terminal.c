@@ -24,7 +24,7 @@ complain_err(const struct app *app, enum err err, const struct reason *why)
 		return EXIT_FAILED;
 	}
 	if (err == ERR_NO_ROW)
-		return complain("no such user or key");
+		return complain("no such user");
 	if (err == ERR_DB) {
 		(void)fprintf(stderr, "latchctl: database: %s\n", db_error(app->db));
 		return EXIT_FAILED;
@@ -79,7 +79,9 @@ read_password(char *password, size_t size)
 	if (!isatty(STDIN_FILENO)) {
 		if (read_line(password, size))
 			return true;
-		(void)complain("no password: give it as the first line of standard input, or use --generate-password");
+		(void)complain(feof(stdin)
+		                   ? "no password: give it as the first line of standard input, or use --generate-password"
+		                   : "the password is too long: it may have at most 256 characters");
 		return false;
 	}
 	const bool same = ask_hidden("Password: ", password, size) && ask_hidden("Again: ", again, sizeof(again))
@@ -91,14 +93,14 @@ read_password(char *password, size_t size)
 }
 
 void
-generate_password(char *password, size_t size)
+generate_password(char *password, size_t length)
 {
-	unsigned char bits[15];
+	unsigned char bits[48];
 	char text[BASE64URL_SIZE(sizeof(bits))];
 
 	random_bytes(bits, sizeof(bits));
 	(void)base64url_encode(bits, sizeof(bits), text);
-	(void)snprintf(password, size, "%s", text);
+	(void)snprintf(password, length + 1, "%s", text);
 	explicit_bzero(bits, sizeof(bits));
 	explicit_bzero(text, sizeof(text));
 }
@@ -111,7 +113,7 @@ confirmed(const struct options *options, const char *question)
 	if (options->yes)
 		return true;
 	if (!isatty(STDIN_FILENO)) {
-		(void)complain("say --yes: there is nobody to ask");
+		(void)complain("standard input is no terminal, so there is nobody to ask: add --yes");
 		return false;
 	}
 	(void)fprintf(stderr, "%s [y/N] ", question);

@@ -6,7 +6,7 @@
 #include "ctl/command.h"
 #include "service/account.h"
 
-enum { PAGE = 100 };
+enum { PAGE = 100, GENERATED = 20 /* 120 bits */ };
 
 static int
 find(struct app *app, const char *who, struct user *out)
@@ -19,11 +19,13 @@ find(struct app *app, const char *who, struct user *out)
 
 /* From a prompt, standard input, or made here; a made one is shown when it has been set. */
 static bool
-get_password(const struct options *options, char *password, size_t size)
+get_password(const struct app *app, const struct options *options, char *password, size_t size)
 {
+	const uint32_t shortest = app->config.password_min;
+
 	if (!options->generate_password)
 		return read_password(password, size);
-	generate_password(password, size);
+	generate_password(password, shortest > GENERATED ? shortest : GENERATED);
 	return true;
 }
 
@@ -40,10 +42,11 @@ command_user_add(struct app *app, const struct options *options, char **operands
 	if (username.p != NULL && !is_username(username))
 		(void)reason_field(&why, "username", "invalid", "must be 3 to 32 of a-z A-Z 0-9 . _ -");
 	if (name.p != NULL && (utf8_length(name) < 1 || utf8_length(name) > 200 || !is_display_name(name)))
-		(void)reason_field(&why, "name", "invalid", "must be 1 to 200 characters, none of them a control character");
+		(void)reason_field(&why, "name", "invalid",
+		                   "must be 1 to 200 characters of visible UTF-8 text without control characters");
 	if (why.n > 0)
 		return complain_err(app, ERR_FIELDS, &why);
-	if (!connected(app) || !get_password(options, password, sizeof(password)))
+	if (!connected(app) || !get_password(app, options, password, sizeof(password)))
 		return EXIT_FAILED;
 
 	const struct registration in = { .email = email, .password = str_of(password), .username = username, .name = name };
@@ -115,7 +118,7 @@ command_user_set_password(struct app *app, const struct options *options, char *
 
 	if (rc != EXIT_OK)
 		return rc;
-	if (!get_password(options, password, sizeof(password)))
+	if (!get_password(app, options, password, sizeof(password)))
 		return EXIT_FAILED;
 	const enum err err = account_set_password(app, &user, str_of(password), "password", NULL, &why);
 	if (err == OK) {

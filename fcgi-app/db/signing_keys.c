@@ -8,7 +8,7 @@ static const struct column columns[] = {
 	COLUMN(struct signing_key, sign_from), COLUMN(struct signing_key, retired_at),
 };
 
-enum { LIVE, ALL, INSERT, RETIRE, RETIRE_SUPERSEDED };
+enum { LIVE, ALL, INSERT, RETIRE, RETIRE_NEXT, RETIRE_SUPERSEDED };
 
 static const struct stmt stmts[] = {
 	[LIVE] = { .name = "signing_keys live",
@@ -33,6 +33,10 @@ static const struct stmt stmts[] = {
 	                    "AND EXISTS (SELECT 1 FROM signing_keys other WHERE other.kid <> ? "
 	                    "AND other.retired_at IS NULL AND other.sign_from <= UTC_TIMESTAMP(3))",
 	             .params = 2 },
+	[RETIRE_NEXT] = { .name = "signing_keys retire next",
+	                  .sql = "UPDATE signing_keys SET retired_at = UTC_TIMESTAMP(3) WHERE retired_at IS NULL "
+	                         "AND sign_from > UTC_TIMESTAMP(3) + INTERVAL ? SECOND",
+	                  .params = 1 },
 	[RETIRE_SUPERSEDED] = { .name = "signing_keys retire superseded",
 	                        .sql =
 	                            "UPDATE signing_keys old JOIN (SELECT MAX(sign_from) AS since FROM signing_keys "
@@ -78,6 +82,12 @@ enum err
 signing_keys_retire(struct db *db, struct str kid)
 {
 	return run_one(db, RETIRE, ARGS(arg_str(kid), arg_str(kid)));
+}
+
+enum err
+signing_keys_retire_next(struct db *db, uint32_t age_s)
+{
+	return db_run(db, &stmts[RETIRE_NEXT], ARGS(arg_u64(age_s)), NULL);
 }
 
 enum err

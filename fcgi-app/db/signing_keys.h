@@ -21,6 +21,8 @@ enum err signing_keys_all(struct db *db, struct signing_key *out, size_t max, si
 enum err signing_keys_insert(struct db *db, const struct signing_key *key, uint32_t delay_s, size_t max) MUST_USE;
 /* ERR_NO_ROW: no such key, it was retired before, or no other could sign at this moment. */
 enum err signing_keys_retire(struct db *db, struct str kid) MUST_USE;
+/* Retires the keys that are to sign only more than age_s seconds from now. */
+enum err signing_keys_retire_next(struct db *db, uint32_t age_s) MUST_USE;
 /* Retires what was superseded more than age_s seconds ago: with age_s the longest life of a token, nothing it signed is
  * valid. */
 enum err signing_keys_retire_superseded(struct db *db, uint32_t age_s) MUST_USE;

@@ -11,7 +11,7 @@ is_password_grant(struct str value)
 const struct rule rule_email = { is_email, "must be an e-mail address, in ASCII", "email", NULL };
 const struct rule rule_username = { is_username, "must be 3 to 32 of a-z A-Z 0-9 . _ -", NULL,
 	                                "^[a-zA-Z0-9._-]{3,32}$" };
-const struct rule rule_name = { is_display_name, "must be text without control characters", NULL, NULL };
+const struct rule rule_name = { is_display_name, "must be visible text without control characters", NULL, NULL };
 const struct rule rule_phone_number = { is_phone_number, "must be an E.164 number such as +4930123456", NULL,
 	                                    "^\\+[1-9][0-9]{7,14}$" };
 const struct rule rule_password = { NULL, "", "password", NULL };

@@ -113,6 +113,8 @@ keys_create(struct app *app, uint32_t delay_s, char kid_out[KID_SIZE])
 	const char *alg = token_alg_name(config->token_alg);
 
 	enum err err = signing_keys_retire_superseded(app->db, config->access_ttl_s);
+	if (err == OK)
+		err = signing_keys_retire_next(app->db, delay_s);
 	if (err != OK)
 		return err;
 	struct jws_key *key = jws_key_generate(config->token_alg);

@@ -17,8 +17,8 @@ enum err keys_read(struct app *app) MUST_USE;
 bool keys_read_for_unknown(struct app *app);
 
 /* Makes a key of the configured algorithm that signs in delay_s seconds: 0 for the first one; at least KEYS_SPREAD_S where
- * there are others, so that every worker shows it before one signs with it; more where others may have cached the set. Also
- * retires what was superseded so long ago that nothing it signed is valid. Its kid into kid_out. ERR_CONFLICT: KEYRING_MAX
+ * there are others, so that every worker shows it before one signs with it; more where others may have cached the set. A
+ * key that was to sign later than this one is retired: it would take over from it. Also retires what was superseded so long ago that nothing it signed is valid. Its kid into kid_out. ERR_CONFLICT: KEYRING_MAX
  * keys are live. */
 enum err keys_create(struct app *app, uint32_t delay_s, char kid_out[KID_SIZE]) MUST_USE;
 
