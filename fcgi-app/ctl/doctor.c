@@ -156,12 +156,12 @@ static int
 check_transport(const struct config *c)
 {
 	if (c->db_socket[0] != '\0')
-		return good("database connection: unix socket");
+		return good("database transport: unix socket");
 	if (c->db_tls_ca[0] != '\0')
-		return good("database connection: TCP with TLS");
+		return good("database transport: TCP with TLS");
 	if (strcmp(c->db_host, "127.0.0.1") == 0 || strcmp(c->db_host, "::1") == 0 || strcmp(c->db_host, "localhost") == 0)
-		return good("database connection: TCP on this machine");
-	return bad("database connection: TCP to %s without TLS: set db_tls_ca", c->db_host);
+		return good("database transport: TCP on this machine");
+	return bad("database transport: TCP to %s without TLS: set db_tls_ca", c->db_host);
 }
 
 int
@@ -174,8 +174,12 @@ command_doctor(struct app *app, const struct options *options, char **operands)
 	(void)operands;
 	failures += check_url(&app->config) + check_memory(&app->config) + check_transport(&app->config);
 	if (db_begin_request(app->db) != OK) {
-		failures +=
-			bad("database: %s%s", db_error(app->db), db_schema_disagrees(app->db) ? ": run latchctl migrate" : "");
+		const char *mend =
+			db_schema_disagrees(app->db)
+				? "run latchctl migrate"
+				: "see that MariaDB runs (after deploy/up: run it again), and that db_socket or db_host, db_user, "
+				  "its password and its rights (SELECT, INSERT, UPDATE, DELETE on db_name) are right";
+		failures += bad("database: %s; %s", db_error(app->db), mend);
 	} else if (server_info(app->db, &info) != OK) {
 		failures += bad("database: %s", db_error(app->db));
 	} else {
