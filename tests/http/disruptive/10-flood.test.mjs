@@ -6,21 +6,30 @@ import { newPassword, newSession, tryLogin, uniqueEmail } from "../lib/users.mjs
 
 test("lanes: a flood of logins gives 200, 401 or 503 busy with Retry-After, while /users/me keeps answering", async (t) => {
 	const user = await newSession();
-	const flood = Promise.all(Array.from({ length: 240 }, (_, i) => {
+	const one = (i) => {
 		const [email, password] = [[user.email, user.password], [user.email, newPassword()], [uniqueEmail(), newPassword()]][i % 3];
 		return tryLogin(email, password, { patient: false, timeout: 30_000 }).then((answer) => ({ answer, i }));
-	}));
+	};
+	/* 60 clients log in without pause, for as long as it takes to ask who I am twenty times. */
 	let over = false;
-	flood.finally(() => (over = true)).catch(() => {});
+	const flood = Promise.all(Array.from({ length: 60 }, async (_, i) => {
+		const done = [];
+		do
+			done.push(await one(i));
+		while (!over);
+		return done;
+	}));
+	flood.catch(() => {});
 	const times = [];
-	while (!over) {
+	for (let n = 0; n < 20; n++) {
 		const answer = await get("/users/me", { token: user.token });
 		assert.equal(answer.status, 200, answer.text);
 		times.push(answer.ms);
 		await sleep(10);
 	}
+	over = true;
 	const count = {};
-	for (const { answer, i } of await flood) {
+	for (const { answer, i } of (await flood).flat()) {
 		const kind = answer.status === 503 ? answer.json().code : String(answer.status);
 		count[kind] = (count[kind] ?? 0) + 1;
 		assert.ok(["busy", i % 3 === 0 ? "200" : "401"].includes(kind), `login ${i}: ${answer.status} ${answer.text}`);
@@ -29,7 +38,7 @@ test("lanes: a flood of logins gives 200, 401 or 503 busy with Retry-After, whil
 	t.diagnostic(`logins: ${JSON.stringify(count)}; /users/me meanwhile: ${times.length} answers, median ${times[times.length >> 1].toFixed(0)} ms, worst ${times.at(-1).toFixed(0)} ms`);
 	assert.ok(count.busy > 0, `nothing was refused: ${JSON.stringify(count)}`);
 	assert.ok(count[200] > 0 && count[401] > 0, JSON.stringify(count));
-	assert.ok(times.length >= 1, `only ${times.length} answers meanwhile`);
+	assert.ok(times.length >= 5, `only ${times.length} answers meanwhile`);
 	assert.ok(times[Math.floor(times.length * 0.9)] < 2000, `a tenth of /users/me took more than ${times[Math.floor(times.length * 0.9)].toFixed(0)} ms`);
 });
 
