@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "core/process.h"
 #include "core/random.h"
 
 enum { SALT = 16, HASH = 32 };
@@ -61,15 +62,21 @@ read_cost(const char *phc, struct cost *out)
 	    && read_parameter(&rest, "p=", '$', ARGON2_PARALLELISM_MAX, &out->parallelism);
 }
 
+/* libargon2 wipes its memory itself. */
 static enum err
 enter(struct hasher *hasher)
 {
-	return hasher->lanes != NULL ? lanes_enter(hasher->lanes) : OK;
+	const enum err err = hasher->lanes != NULL ? lanes_enter(hasher->lanes) : OK;
+
+	if (err == OK)
+		process_wipe_freed(false);
+	return err;
 }
 
 static void
 leave(struct hasher *hasher)
 {
+	process_wipe_freed(true);
 	if (hasher->lanes != NULL)
 		lanes_leave(hasher->lanes);
 }

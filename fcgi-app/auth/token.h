@@ -11,7 +11,7 @@
 #include "core/arena.h"
 #include "core/random.h"
 
-enum { TOKEN_MAX = 4096, TOKEN_CACHE_SLOTS = 1024, TOKEN_IAT_LEEWAY_S = 60 };
+enum { TOKEN_MAX = 4096, TOKEN_CACHE_SLOTS = 1024, TOKEN_IAT_LEEWAY_S = 60, TOKEN_DIGEST_SIZE = 32 };
 
 /* Who a token speaks for. */
 struct token_claims {
@@ -20,7 +20,7 @@ struct token_claims {
 };
 
 struct token_slot {
-	unsigned char digest[32]; /* SHA-256 of the token */
+	unsigned char digest[TOKEN_DIGEST_SIZE]; /* SHA-256 of the token */
 	struct token_claims claims;
 };
 
@@ -29,6 +29,7 @@ struct tokens {
 	const struct keyring *keyring;
 	unsigned generation; /* of the keyring when the table was last emptied */
 	struct token_slot *cache;
+	struct evp_md_ctx_st *hashing; /* OpenSSL's EVP_MD_CTX, set up for SHA-256 */
 };
 
 /* ERR_INTERNAL: out of memory. config and keyring must outlive it. */

@@ -19,4 +19,11 @@ process_harden(void)
 	(void)umask(077);
 	/* Left to itself malloc would raise its threshold with the first 19 MiB that are freed, and then keep them. */
 	(void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+	process_wipe_freed(true);
+}
+
+void
+process_wipe_freed(bool on)
+{
+	(void)mallopt(M_PERTURB, on ? 0xff : 0);
 }

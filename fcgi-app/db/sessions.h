@@ -4,9 +4,17 @@
 
 #include "db/users.h"
 
-/* The active user of a session that is still good; one statement. ERR_NO_ROW: the session ended or expired, or is not
- * this user's, or the user is gone or not active. */
-enum err sessions_user(struct db *db, const struct uuid *session, const struct uuid *user, struct user *out) MUST_USE;
+/* A user and a session, side by side: that one belongs to the other, and that both are good, is for the caller to
+ * see. */
+struct session_user {
+	struct user user;
+	struct uuid owner;                     /* whose session it is */
+	struct timestamp expires_at, ended_at; /* ended_at: ms 0 while it has not */
+};
+
+/* One statement, both rows by their keys. ERR_NO_ROW: the session or the user is gone. */
+enum err sessions_user(struct db *db, const struct uuid *session, const struct uuid *user,
+                       struct session_user *out) MUST_USE;
 
 /* Begins a session for a user who is active and whose password is still of the version that was checked: ERR_NO_ROW
  * when that changed meanwhile. */

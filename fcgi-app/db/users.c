@@ -1,20 +1,6 @@
 #include "db/users.h"
 
-const struct column user_columns[] = {
-	COLUMN(struct user, id),
-	COLUMN(struct user, email),
-	COLUMN(struct user, email_verified),
-	COLUMN(struct user, username),
-	COLUMN(struct user, name),
-	COLUMN(struct user, phone_number),
-	COLUMN(struct user, status),
-	COLUMN(struct user, created_at),
-	COLUMN(struct user, updated_at),
-	COLUMN(struct user, last_login_at),
-	COLUMN(struct user, password_hash),
-	COLUMN(struct user, password_version),
-};
-_Static_assert(COUNT(user_columns) == USER_COLUMNS, "users.h says how many columns a user has");
+static const struct column user_columns[] = { USER_COLUMNS(struct user, ) };
 
 static const struct column taken_columns[] = {
 	COLUMN(struct users_taken, email),
@@ -48,22 +34,22 @@ static const struct stmt stmts[] = {
 	            .sql = "SELECT " USER_COLUMNS_SQL " FROM users u WHERE u.id = ?",
 	            .params = 1,
 	            .columns = user_columns,
-	            .n = USER_COLUMNS },
+	            .n = COUNT(user_columns) },
 	[BY_EMAIL] = { .name = "users by email",
 	               .sql = "SELECT " USER_COLUMNS_SQL " FROM users u WHERE u.email = ?",
 	               .params = 1,
 	               .columns = user_columns,
-	               .n = USER_COLUMNS },
+	               .n = COUNT(user_columns) },
 	[BY_USERNAME] = { .name = "users by username",
 	                  .sql = "SELECT " USER_COLUMNS_SQL " FROM users u WHERE u.username = ?",
 	                  .params = 1,
 	                  .columns = user_columns,
-	                  .n = USER_COLUMNS },
+	                  .n = COUNT(user_columns) },
 	[LIST] = { .name = "users list",
 	           .sql = "SELECT " USER_COLUMNS_SQL " FROM users u WHERE u.id > ? ORDER BY u.id LIMIT ?",
 	           .params = 2,
 	           .columns = user_columns,
-	           .n = USER_COLUMNS },
+	           .n = COUNT(user_columns) },
 	[TAKEN] = { .name = "users taken",
 	            .sql = "SELECT EXISTS (SELECT 1 FROM users WHERE email = ? AND id <> ?), "
 	                   "EXISTS (SELECT 1 FROM users WHERE username = ? AND id <> ?)",

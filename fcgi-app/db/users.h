@@ -22,8 +22,12 @@ struct user {
 #define USER_COLUMNS_SQL                                                                                          \
 	"u.id, u.email, u.email_verified, u.username, u.name, u.phone_number, u.status, u.created_at, u.updated_at, " \
 	"u.last_login_at, u.password_hash, u.password_version"
-extern const struct column user_columns[];
-enum { USER_COLUMNS = 12 };
+/* Where they land in a row struct: `in` is empty where the row is a struct user, `user.` where that is a member of it. */
+#define USER_COLUMNS(row, in)                                                                                   \
+	COLUMN(row, in id), COLUMN(row, in email), COLUMN(row, in email_verified), COLUMN(row, in username),        \
+		COLUMN(row, in name), COLUMN(row, in phone_number), COLUMN(row, in status), COLUMN(row, in created_at), \
+		COLUMN(row, in updated_at), COLUMN(row, in last_login_at), COLUMN(row, in password_hash),               \
+		COLUMN(row, in password_version)
 
 /* ERR_NO_ROW when there is none. E-mail addresses and user names compare without case. */
 enum err users_by_id(struct db *db, const struct uuid *id, struct user *out) MUST_USE;

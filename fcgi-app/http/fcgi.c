@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <fcgiapp.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -135,20 +135,18 @@ wait_for_work(struct fcgi *fcgi)
 	}
 }
 
-struct wanted {
-	const char *name;
-	size_t at;
-};
+/* clang-format off */
+#define WANTED(name, member) { { (name), sizeof(name) - 1 }, offsetof(struct request, member) }
+/* clang-format on */
 
-static const struct wanted wanted[] = {
-	{ "REQUEST_METHOD", offsetof(struct request, method_name) },
-	{ "PATH_INFO", offsetof(struct request, path) },
-	{ "SCRIPT_NAME", offsetof(struct request, script) },
-	{ "CONTENT_TYPE", offsetof(struct request, content_type) },
-	{ "REMOTE_ADDR", offsetof(struct request, remote_addr) },
-	{ "HTTP_AUTHORIZATION", offsetof(struct request, authorization) },
-	{ "HTTP_ORIGIN", offsetof(struct request, origin) },
-	{ "HTTP_IF_NONE_MATCH", offsetof(struct request, if_none_match) },
+static const struct wanted {
+	struct str name;
+	size_t at;
+} wanted[] = {
+	WANTED("REQUEST_METHOD", method_name), WANTED("PATH_INFO", path),
+	WANTED("SCRIPT_NAME", script),         WANTED("CONTENT_TYPE", content_type),
+	WANTED("REMOTE_ADDR", remote_addr),    WANTED("HTTP_AUTHORIZATION", authorization),
+	WANTED("HTTP_ORIGIN", origin),         WANTED("HTTP_IF_NONE_MATCH", if_none_match),
 };
 
 static void
@@ -161,7 +159,7 @@ read_parameter(struct request *out, const char *parameter, struct str *content_l
 		*content_length = value;
 	for (size_t i = 0; i < COUNT(wanted); i++) {
 		struct str *member = (struct str *)(void *)((char *)out + wanted[i].at);
-		if (!str_eq(name, str_of(wanted[i].name)))
+		if (!str_eq(name, wanted[i].name))
 			continue;
 		if (member == &out->authorization && member->p != NULL)
 			out->authorization_twice = true;
@@ -318,17 +316,21 @@ void
 fcgi_send(struct fcgi *fcgi, const struct request *request, const struct response *response)
 {
 	FCGX_Stream *out = fcgi->request.out;
+	char line[128];
 
-	(void)FCGX_FPrintF(out, "Status: %d %s\r\n", (int)response->status, reason_phrase(response->status));
+	(void)snprintf(line, sizeof(line), "Status: %u %s\r\n", response->status, reason_phrase(response->status));
+	(void)FCGX_PutS(line, out);
 	for (size_t i = 0; i < response->nheaders; i++) {
 		(void)FCGX_PutS(response->headers[i].name, out);
 		(void)FCGX_PutS(": ", out);
 		(void)FCGX_PutStr(response->headers[i].value.p, (int)response->headers[i].value.n, out);
 		(void)FCGX_PutS("\r\n", out);
 	}
-	if (response->content_type != NULL)
-		(void)FCGX_FPrintF(out, "Content-Type: %s\r\nContent-Length: %lu\r\n", response->content_type,
-		                   (unsigned long)response->body.n);
+	if (response->content_type != NULL) {
+		(void)snprintf(line, sizeof(line), "Content-Type: %s\r\nContent-Length: %zu\r\n", response->content_type,
+		               response->body.n);
+		(void)FCGX_PutS(line, out);
+	}
 	(void)FCGX_PutS("\r\n", out);
 	if (response->content_type != NULL && !request->head && response->body.n > 0)
 		(void)FCGX_PutStr(response->body.p, (int)response->body.n, out);
@@ -346,8 +348,5 @@ fcgi_finish(struct fcgi *fcgi)
 		for (size_t i = 0; i < COUNT(secret); i++)
 			if (strncmp(*p, secret[i], strlen(secret[i])) == 0)
 				explicit_bzero(*p, strlen(*p));
-	/* libfcgi frees the buffer that the body came through as it is; glibc can be asked to overwrite what it frees. */
-	(void)mallopt(M_PERTURB, 0xff);
 	FCGX_Finish_r(&fcgi->request);
-	(void)mallopt(M_PERTURB, 0);
 }

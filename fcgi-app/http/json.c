@@ -1,25 +1,16 @@
 #include "http/json.h"
 
 #include <jansson.h>
-#include <malloc.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { RENDER_GUESS = 2048 };
+#include "core/pool.h"
 
-static void
-free_wiped(void *p)
-{
-	if (p == NULL)
-		return;
-	explicit_bzero(p, malloc_usable_size(p));
-	free(p);
-}
+enum { RENDER_GUESS = 2048 };
 
 void
 json_init(void)
 {
-	json_set_alloc_funcs(malloc, free_wiped);
+	json_set_alloc_funcs(pool_alloc, pool_free);
 }
 
 /* ---- Decoding -------------------------------------------------------------------------------------------------- */

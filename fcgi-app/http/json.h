@@ -11,7 +11,7 @@
 
 enum { JSON_DEPTH_MAX = 32 };
 
-/* Has everything that jansson frees wiped first. Call once, at boot. */
+/* Has jansson take its memory from core/pool.h, which wipes it. Call once, before anything else uses jansson. */
 void json_init(void);
 
 /* Decodes one JSON object (RFC 8259) into a zeroed struct of schema->size in the arena. Members that the schema does not

@@ -86,6 +86,14 @@ login(struct app *app, struct str who, struct str password, struct arena *arena,
 	return err;
 }
 
+/* By this machine's clock, as with the token's exp; latchctl doctor compares it with the database's. */
+static bool
+session_good(const struct session_user *row, struct timestamp now)
+{
+	return strcmp(row->owner.text, row->user.id.text) == 0 && row->ended_at.ms == 0 && row->expires_at.ms > now.ms
+	    && strcmp(row->user.status, "active") == 0;
+}
+
 enum err
 principal_of_token(struct app *app, struct str token, struct principal *out)
 {
@@ -96,9 +104,14 @@ principal_of_token(struct app *app, struct str token, struct principal *out)
 		err = token_check(&app->tokens, token, clock_now(), &claims);
 	if (err != OK)
 		return err;
-	out->session = claims.session;
-	err = sessions_user(app->db, &claims.session, &claims.subject, &out->user);
-	return err == ERR_NO_ROW ? ERR_TOKEN : err;
+	struct session_user row = { 0 };
+	err = sessions_user(app->db, &claims.session, &claims.subject, &row);
+	if (err == ERR_NO_ROW || (err == OK && !session_good(&row, clock_now())))
+		err = ERR_TOKEN;
+	if (err == OK)
+		*out = (struct principal){ .session = claims.session, .user = row.user };
+	explicit_bzero(&row, sizeof(row));
+	return err;
 }
 
 enum err

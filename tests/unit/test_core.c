@@ -1,15 +1,18 @@
 #include "unit.h"
 
+#include <stdalign.h>
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/arena.h"
 #include "core/clock.h"
 #include "core/err.h"
 #include "core/lanes.h"
+#include "core/pool.h"
 #include "core/random.h"
 #include "core/str.h"
 #include "core/text.h"
@@ -172,6 +175,70 @@ what_is_trimmed_is_given_out_again(void **state)
 	arena_trim(&arena, a, 16);
 	assert_ptr_equal(arena_alloc(&arena, 1), a + 16);
 	arena_close(&arena);
+}
+
+static void
+a_pool_starts_anew_and_wiped_when_all_is_given_back(void **state)
+{
+	unsigned char *a = pool_alloc(24), *b = pool_alloc(1);
+
+	(void)state;
+	assert_int_equal((uintptr_t)b % alignof(max_align_t), 0);
+	memset(a, 'x', 24);
+	*b = 'y';
+	pool_free(a);
+	assert_int_equal(*b, 'y');
+	pool_free(b);
+	unsigned char *again = pool_alloc(24);
+#ifndef LATCH_SANITIZED /* there, memory comes from the heap */
+	assert_ptr_equal(again, a);
+	for (int i = 0; i < 24; i++)
+		assert_int_equal(again[i], 0);
+#endif
+	pool_free(again);
+}
+
+static void
+what_does_not_fit_the_pool_comes_from_the_heap(void **state)
+{
+	unsigned char *pieces[100];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(pieces); i++) {
+		pieces[i] = pool_alloc(1000);
+		assert_non_null(pieces[i]);
+		memset(pieces[i], (int)i, 1000);
+	}
+	for (size_t i = 0; i < COUNT(pieces); i++) {
+		assert_int_equal(pieces[i][0], i);
+		assert_int_equal(pieces[i][999], i);
+		pool_free(pieces[i]);
+	}
+#ifndef LATCH_SANITIZED /* the sanitizer ends the program where malloc says no */
+	assert_null(pool_alloc(PTRDIFF_MAX));
+	assert_null(pool_alloc(SIZE_MAX));
+#endif
+	pool_free(NULL);
+}
+
+/* Against the C library, on the last moment of every month and the first of the next. */
+static void
+times_agree_with_the_calendar_to_the_year_9999(void **state)
+{
+	char text[TIMESTAMP_SIZE], expected[64];
+
+	(void)state;
+	for (int month = 1; month < (9999 - 1970) * 12; month++) {
+		struct tm tm = { .tm_year = 70, .tm_mon = month, .tm_mday = 1 };
+		const time_t first = timegm(&tm);
+		for (time_t at = first - 1; at <= first; at++) {
+			struct tm parts;
+			(void)gmtime_r(&at, &parts);
+			(void)strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%S.678Z", &parts);
+			timestamp_format((struct timestamp){ (int64_t)at * 1000 + 678 }, text);
+			assert_string_equal(text, expected);
+		}
+	}
 }
 
 static void
@@ -357,7 +424,10 @@ main(void)
 		cmocka_unit_test(names_hold_no_control_character),
 		cmocka_unit_test(an_arena_gives_zeroed_memory_wipes_it_and_ends),
 		cmocka_unit_test(what_is_trimmed_is_given_out_again),
+		cmocka_unit_test(a_pool_starts_anew_and_wiped_when_all_is_given_back),
+		cmocka_unit_test(what_does_not_fit_the_pool_comes_from_the_heap),
 		cmocka_unit_test(times_are_written_and_read_in_utc),
+		cmocka_unit_test(times_agree_with_the_calendar_to_the_year_9999),
 		cmocka_unit_test(ids_are_uuid7_and_differ),
 		cmocka_unit_test(every_error_has_a_face),
 		cmocka_unit_test(a_field_is_complained_about_once_and_the_table_ends),
