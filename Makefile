@@ -23,7 +23,7 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -include fcgi-app/core/banned.h -Ifcgi-app -
 	-DLATCH_VERSION='"$(VERSION)"' -DLATCH_DATADIR='"$(DATADIR)"' -DLATCH_CONFIG_PATH='"$(SYSCONFDIR)/latch/latch.conf"' \
 	$(WARNINGS) $(HARDENING) $(CFLAGS) $(CPPFLAGS)
 MARIADB_INCLUDE := $(shell $(PKG_CONFIG) --variable=includedir libmariadb 2>/dev/null || echo /usr/include/mariadb)
-LIBS = -lfcgi $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
+LIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
 
 SOURCES := $(wildcard fcgi-app/*/*.c)
 OBJECTS := $(SOURCES:fcgi-app/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/schema.o
@@ -49,7 +49,7 @@ $(BUILD)/latch-fcgi: $(WORKER_OBJECTS)
 
 $(BUILD)/latchctl: $(CTL_OBJECTS)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $^ $(filter-out -lfcgi,$(LIBS))
+	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/obj/%.o: fcgi-app/%.c Makefile $(BUILD)/settings
 	$(call say,CC,$<)

@@ -1,0 +1,44 @@
+/*
+ * request.h: one request, as a web server sends it over FastCGI.
+ */
+#ifndef LATCH_HTTP_REQUEST_H
+#define LATCH_HTTP_REQUEST_H
+
+#include "core/arena.h"
+#include "core/str.h"
+#include "http/connection.h"
+
+enum { BODY_MAX = 64 * 1024, HEADER_VALUE_MAX = 8192 };
+
+enum method { METHOD_OTHER, METHOD_GET, METHOD_POST, METHOD_PATCH, METHOD_OPTIONS, METHOD__COUNT };
+
+/* "GET" and so on; "-" for METHOD_OTHER. */
+const char *method_name(enum method method);
+
+struct request {
+	enum method method; /* HEAD is METHOD_GET with head set */
+	bool head;
+	struct str method_name;
+	struct str path;   /* PATH_INFO: decoded by the web server, without the mount prefix; never empty */
+	struct str script; /* SCRIPT_NAME: the mount prefix */
+	struct str authorization, content_type, origin, if_none_match, remote_addr;
+	bool authorization_twice;
+	bool malformed;  /* a parameter that counts is longer than HEADER_VALUE_MAX or holds NUL, or there are too many */
+	bool body_large; /* over BODY_MAX; body is then absent */
+	struct str body; /* in the arena; n 0 without one */
+};
+
+/* The same request as FastCGI has it. */
+struct exchange {
+	unsigned id;   /* on this connection */
+	unsigned role; /* enum record_role, or any other number */
+	bool keep;     /* the web server may use the connection again */
+	bool whole;    /* it was read to its end */
+};
+
+/* Reads the next request; its text lies in the arena. The body is read of a responder's request only, and only to where it
+ * is too large. False: it broke off, took too long, or is none: drop the connection. */
+bool request_read(struct connection *connection, struct arena *arena, struct exchange *exchange,
+                  struct request *out) MUST_USE;
+
+#endif

@@ -1,0 +1,153 @@
+#include "http/response.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "http/records.h"
+
+void
+response_header(struct response *response, const char *name, struct str value)
+{
+	if (response->nheaders < HEADERS_MAX)
+		response->headers[response->nheaders++] = (struct header){ name, value };
+	else
+		log_error("response header %s: no room left", name);
+}
+
+/* nginx sends the phrase on as it is, and without one a status line that some clients refuse. */
+static const char *
+reason_phrase(uint16_t status)
+{
+	static const struct {
+		uint16_t status;
+		const char *phrase;
+	} phrases[] = {
+		{ 200, "OK" },
+		{ 201, "Created" },
+		{ 204, "No Content" },
+		{ 304, "Not Modified" },
+		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 409, "Conflict" },
+		{ 413, "Content Too Large" },
+		{ 415, "Unsupported Media Type" },
+		{ 422, "Unprocessable Content" },
+		{ 500, "Internal Server Error" },
+		{ 503, "Service Unavailable" },
+	};
+
+	for (size_t i = 0; i < COUNT(phrases); i++)
+		if (phrases[i].status == status)
+			return phrases[i].phrase;
+	return "Status";
+}
+
+/* A response's header section; what does not fit makes it full. */
+struct head {
+	char p[HEAD_MAX];
+	size_t n;
+	bool full;
+};
+
+static void
+put(struct head *head, struct str text)
+{
+	head->full = head->full || text.n > sizeof(head->p) - head->n;
+	if (head->full || text.n == 0)
+		return;
+	memcpy(head->p + head->n, text.p, text.n);
+	head->n += text.n;
+}
+
+static void
+put_header(struct head *head, const char *name, struct str value)
+{
+	put(head, str_of(name));
+	put(head, STR(": "));
+	put(head, value);
+	put(head, STR("\r\n"));
+}
+
+/* In the form that CGI takes (RFC 3875, 6.3). Status comes first: lighttpd lets a request through without one. */
+static void
+write_head(struct head *head, const struct response *response)
+{
+	char number[32];
+
+	head->n = 0;
+	head->full = false;
+	(void)snprintf(number, sizeof(number), "Status: %u ", response->status);
+	put(head, str_of(number));
+	put(head, str_of(reason_phrase(response->status)));
+	put(head, STR("\r\n"));
+	for (size_t i = 0; i < response->nheaders; i++)
+		put_header(head, response->headers[i].name, response->headers[i].value);
+	if (response->content_type != NULL) {
+		(void)snprintf(number, sizeof(number), "%zu", response->body.n);
+		put_header(head, "Content-Type", str_of(response->content_type));
+		put_header(head, "Content-Length", str_of(number));
+	}
+	put(head, STR("\r\n"));
+}
+
+static struct iovec
+part(const void *p, size_t n)
+{
+	/* sendmsg only reads; its type does not say so. */
+	const union {
+		const void *in;
+		void *out;
+	} unconst = { .in = p };
+
+	return (struct iovec){ unconst.out, n };
+}
+
+/* One STDOUT record of two pieces, and, with the last one, the end of the stream and of the request. */
+static bool
+send_record(struct connection *connection, unsigned id, struct str first, struct str second, bool last)
+{
+	unsigned char header[RECORD_HEADER_SIZE], end[2 * RECORD_HEADER_SIZE + RECORD_END_SIZE];
+
+	record_encode(RECORD_STDOUT, id, first.n + second.n, header);
+	record_encode(RECORD_STDOUT, id, 0, end);
+	record_encode(RECORD_END, id, RECORD_END_SIZE, end + RECORD_HEADER_SIZE);
+	record_end_encode(end + 2 * RECORD_HEADER_SIZE);
+	struct iovec parts[] = {
+		part(header, sizeof(header)),
+		part(first.p, first.n),
+		part(second.p, second.n),
+		part(end, last ? sizeof(end) : 0),
+	};
+	return connection_send(connection, parts, COUNT(parts));
+}
+
+bool
+response_send(struct connection *connection, unsigned id, bool head_only, const struct response *response)
+{
+	const bool has_body = response->content_type != NULL && !head_only;
+	struct str body = has_body ? response->body : (struct str){ 0 };
+	struct head head;
+
+	write_head(&head, response);
+	if (head.full) {
+		log_error("response head: no room left");
+		write_head(&head, &(const struct response){ .status = 500 });
+		body = (struct str){ 0 };
+	}
+	struct str first = { head.p, head.n };
+	for (;;) {
+		const size_t room = RECORD_CONTENT_MAX - first.n;
+		const struct str now = { body.p, body.n < room ? body.n : room };
+		const bool last = now.n == body.n;
+		if (!send_record(connection, id, first, now, last))
+			return false;
+		if (last)
+			return true;
+		body = (struct str){ body.p + now.n, body.n - now.n };
+		first = (struct str){ 0 };
+	}
+}
