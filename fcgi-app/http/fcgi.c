@@ -101,6 +101,8 @@ wait_ready(struct fcgi *fcgi, bool draining)
 	struct pollfd kept = { .fd = fcgi->connection.fd, .events = POLLIN };
 	const struct timespec at_once = { 0, 0 };
 
+	if (connection_has_more(&fcgi->connection))
+		return 1;
 	if (kept.fd < 0)
 		return epoll_pwait(fcgi->epoll, &event, 1, draining ? 0 : -1, &fcgi->waiting);
 	const int ready = ppoll(&kept, 1, draining ? &at_once : NULL, &fcgi->waiting);
@@ -117,8 +119,6 @@ wait_for_work(struct fcgi *fcgi)
 		if (stop_asked && fcgi->drain_until_us == 0)
 			fcgi->drain_until_us = clock_mono_us() + DRAIN_US;
 		const bool draining = fcgi->drain_until_us != 0, kept = fcgi->connection.fd >= 0;
-		if (kept && connection_has_more(&fcgi->connection))
-			return true;
 		if (draining && clock_mono_us() > fcgi->drain_until_us)
 			return false;
 		const int ready = wait_ready(fcgi, draining);

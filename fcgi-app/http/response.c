@@ -110,19 +110,17 @@ part(const void *p, size_t n)
 static bool
 send_record(struct connection *connection, unsigned id, struct str first, struct str second, bool last)
 {
-	unsigned char header[RECORD_HEADER_SIZE], end[2 * RECORD_HEADER_SIZE + RECORD_END_SIZE];
+	unsigned char header[RECORD_HEADER_SIZE], eof[RECORD_HEADER_SIZE], end[RECORD_HEADER_SIZE], status[RECORD_END_SIZE];
+	struct iovec parts[] = {
+		part(header, sizeof(header)), part(first.p, first.n), part(second.p, second.n),
+		part(eof, sizeof(eof)),       part(end, sizeof(end)), part(status, sizeof(status)),
+	};
 
 	record_encode(RECORD_STDOUT, id, first.n + second.n, header);
-	record_encode(RECORD_STDOUT, id, 0, end);
-	record_encode(RECORD_END, id, RECORD_END_SIZE, end + RECORD_HEADER_SIZE);
-	record_end_encode(end + 2 * RECORD_HEADER_SIZE);
-	struct iovec parts[] = {
-		part(header, sizeof(header)),
-		part(first.p, first.n),
-		part(second.p, second.n),
-		part(end, last ? sizeof(end) : 0),
-	};
-	return connection_send(connection, parts, COUNT(parts));
+	record_encode(RECORD_STDOUT, id, 0, eof);
+	record_encode(RECORD_END, id, RECORD_END_SIZE, end);
+	record_end_encode(status);
+	return connection_send(connection, parts, last ? COUNT(parts) : COUNT(parts) / 2);
 }
 
 bool
