@@ -36,7 +36,7 @@ MAN = latch-fcgi.8 latchctl.1 latch.conf.5
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
-.PHONY: FORCE all programs asan web check unit lint format install dist clean
+.PHONY: FORCE all programs asan web check unit bench lint format install dist clean
 all: programs web
 programs: $(BUILD)/latch-fcgi $(BUILD)/latchctl
 web: build/docs/index.html build/common-passwords.txt
@@ -121,11 +121,23 @@ $(BUILD)/unit/%: tests/unit/%.c $(OBJECTS)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(OBJECTS) $(LIBS) -lcmocka
 
+# ---- measurements: docs/bench.md, docs/bench.svg -----------------------------------------------------------------
+
+BENCHES = limit hashes updates tokens start
+bench: programs web $(BENCHES:%=$(BUILD)/bench/%)
+	$(Q)tests/bench/packages
+	$(Q)node tests/bench/run.mjs
+
+$(BUILD)/bench/%: tests/bench/%.c $(OBJECTS)
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(OBJECTS) $(LIBS) $(if $(filter %/limit,$@),-lfcgi)
+
 lint: programs
 	$(Q)BUILD=$(BUILD) tests/lint/run
 
 format:
-	$(Q)clang-format -i fcgi-app/*.c fcgi-app/*/*.[ch] tests/unit/*.c
+	$(Q)clang-format -i fcgi-app/*.c fcgi-app/*/*.[ch] tests/unit/*.c tests/bench/*.c
 
 # ---- packages ----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,191 @@
+/* What the measurements stand on: processes that end with this one, stacks, load, medians. */
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const CHECKOUT = resolve(fileURLToPath(import.meta.url), "../../..");
+export const BUILD = join(CHECKOUT, "build");
+export const root = process.getuid() === 0;
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+export const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
+const began = Date.now();
+export function say(text) {
+	const s = Math.floor((Date.now() - began) / 1000);
+	process.stderr.write(`[${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}] ${text}\n`);
+}
+
+/** Runs a program to its end and gives what it printed; throws with what it said when it fails. */
+export function run(file, args = [], { env = {}, cwd = CHECKOUT, input = "", timeout = 600_000 } = {}) {
+	return execFileSync(file, args, { cwd, input, timeout, encoding: "utf8", maxBuffer: 64 << 20, env: { ...process.env, ...env },
+		stdio: ["pipe", "pipe", "pipe"] });
+}
+
+/* ---- Processes that stay ------------------------------------------------------------------------------------------- */
+
+const children = [];
+
+/** Starts a program in the background, as the service user where this runs as root. */
+export function keep(file, args, { env = {}, cwd = CHECKOUT, as = "latch" } = {}) {
+	const words = root && as ? ["setpriv", `--reuid=${as}`, `--regid=${as}`, "--clear-groups", file, ...args] : [file, ...args];
+	const child = spawn(words[0], words.slice(1), { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "ignore"] });
+	child.on("error", (error) => say(`${file}: ${error.message}`));
+	children.push(child);
+	return child;
+}
+
+const stacks = [];
+
+/** A stack of latch in `dir`; its URL. The token's life is long enough for every measurement. */
+export function latch(dir, port, ...args) {
+	if (!stacks.includes(dir))
+		stacks.push(dir);
+	run(join(CHECKOUT, "deploy/up"), ["--dir", dir, "--port", String(port), "--set", "access_ttl_s=86400", ...args]);
+	return `http://127.0.0.1:${port}`;
+}
+
+export async function stopAll() {
+	for (const child of children)
+		child.kill("SIGTERM");
+	for (const dir of stacks)
+		run(join(CHECKOUT, "deploy/down"), ["--dir", dir]);
+	await sleep(300);
+	for (const child of children)
+		if (child.exitCode === null && child.signalCode === null)
+			child.kill("SIGKILL");
+}
+
+export const freePort = () => new Promise((done) => {
+	const server = createServer().listen(0, "127.0.0.1", () => {
+		const { port } = server.address();
+		server.close(() => done(port));
+	});
+});
+
+export async function until(probe, what, ms = 15_000) {
+	for (const end = Date.now() + ms; ;) {
+		if (await Promise.resolve().then(probe).catch(() => false))
+			return;
+		if (Date.now() > end)
+			throw new Error(`${what}: not within ${ms} ms`);
+		await sleep(50);
+	}
+}
+
+export const answers = (url, headers = {}) => until(async () => (await fetch(url, { headers })).ok, url);
+
+/* ---- The same web server before another pool ------------------------------------------------------------------------ */
+
+/** A pool of `program` on a socket of its own under `dir`; the socket. */
+export async function pool(dir, workers, program, args = []) {
+	const socket = join(dir, `run/${program.split("/").pop()}-${args.length}.sock`);
+	keep("spawn-fcgi", ["-n", "-s", socket, "-M", "0600", "-b", "1024", "--", "/usr/bin/multiwatch", "-f", String(workers), "--",
+		program, ...args]);
+	await until(() => existsSync(socket), `${program} on its socket`);
+	return socket;
+}
+
+/** lighttpd or nginx with latch's own configuration before that socket; its URL. */
+export async function front(server, dir, socket, probe = "/limit") {
+	const port = await freePort();
+	const home = join(dir, `run/front-${port}`);
+	for (const part of ["app", "log", "run/tmp"])
+		mkdirSync(join(home, part), { recursive: true });
+	writeFileSync(join(home, "app/listen.conf"), `listen 127.0.0.1:${port};\n`);
+	const conf = join(CHECKOUT, server === "nginx" ? "deploy/nginx/nginx.conf" : "lighttpd.conf");
+	const text = readFileSync(conf, "utf8").replace("unix:run/latch.sock", `unix:${socket}`);
+	writeFileSync(join(home, "app/web.conf"), text);
+	cpSync(join(CHECKOUT, "deploy/lighttpd/refused.json"), join(home, "app/refused.json"));
+	if (root)
+		run("chown", ["-R", "latch:", home]);
+	const env = { LATCH_PORT: String(port), LATCH_SOCKET: socket, LATCH_DOCS: home, LATCH_REFUSED: join(home, "app/refused.json"),
+		LATCH_TMP: join(home, "run/tmp") };
+	const words = server === "nginx" ? ["nginx", "-p", "./", "-e", "log/web.log", "-c", join(home, "app/web.conf")]
+		: ["lighttpd", "-D", "-f", join(home, "app/web.conf")];
+	keep(words[0], words.slice(1), { env, cwd: home });
+	await answers(`http://127.0.0.1:${port}${probe}`);
+	return `http://127.0.0.1:${port}`;
+}
+
+/* ---- Load ---------------------------------------------------------------------------------------------------------- */
+
+/** Asks `url` from `connections` connections for `seconds`: {rate, failed, p99_ms}. A body makes it a POST of JSON. */
+export function load(url, { seconds = 2, connections = 16, headers = {}, body } = {}) {
+	return loadArgs(url, { seconds, connections, headers, body }).then(parse);
+}
+
+/** The same without waiting for its end: a promise. */
+function loadArgs(url, { seconds, connections, headers, body }) {
+	const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "--timeout", "10s"];
+	for (const [name, value] of Object.entries(headers))
+		args.push("-H", `${name}: ${value}`);
+	if (body !== undefined) {
+		const script = join(BUILD, "bench", `post-${Math.random().toString(36).slice(2)}.lua`);
+		writeFileSync(script, `wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = [==[${body}]==]\n`);
+		args.push("-s", script);
+	}
+	return new Promise((done, fail) => {
+		const child = spawn("wrk", [...args, url]);
+		let text = "";
+		child.stdout.on("data", (data) => (text += data));
+		child.on("error", fail);
+		child.on("close", () => done(text));
+	});
+}
+
+const MS = { us: 1e-3, ms: 1, s: 1e3, m: 6e4 };
+
+function parse(text) {
+	const [, requests, time, unit] = /(\d+) requests in ([\d.]+)(\w+),/.exec(text) ?? [];
+	if (requests === undefined)
+		throw new Error(`wrk said: ${text}`);
+	const [, p99, p99Unit] = /99%\s+([\d.]+)(us|ms|s|m)/.exec(text) ?? [, "0", "ms"];
+	const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0);
+	const [, ...errors] = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text) ?? [, 0, 0, 0, 0];
+	const failed = refused + errors.reduce((sum, n) => sum + Number(n), 0);
+	return { rate: Number(requests) / (Number(time) * MS[unit] / 1e3), requests: Number(requests), failed, p99_ms: Number(p99) * MS[p99Unit] };
+}
+
+/**
+ * Contestants {name: {url, ...load's options}} in turns, `rounds` times: {name: median rate}, and `ratio(a, b)`: the median
+ * over the rounds of a's rate to b's in the same round. One request that fails ends the run: a fast refusal is no result.
+ */
+export async function contest(contestants, { rounds, seconds }) {
+	const rates = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]));
+	for (let round = 0; round < rounds; round++)
+		for (const [name, options] of Object.entries(contestants)) {
+			const { rate, failed } = await (options.measure ? options.measure() : load(options.url, { seconds, ...options }));
+			if (failed > 0)
+				throw new Error(`${name}: ${failed} requests failed`);
+			rates[name].push(rate);
+		}
+	return {
+		rate: Object.fromEntries(Object.entries(rates).map(([name, all]) => [name, median(all)])),
+		ratio: (a, b) => median(rates[a].map((rate, i) => rate / rates[b][i])),
+	};
+}
+
+/* ---- Looking at processes -------------------------------------------------------------------------------------------- */
+
+/** Pids of the workers of the stack in `dir`. */
+export const workers = (dir) => readdirSync("/proc").filter((pid) => /^\d+$/.test(pid)).filter((pid) => {
+	try {
+		return readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith(`${join(dir, "app/latch-fcgi")}\0`);
+	} catch {
+		return false;
+	}
+});
+
+/** The largest PSS among them, in MB. */
+export const pss = (dir) => Math.max(...workers(dir).map((pid) =>
+	Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))[1]) / 1024));
+
+export async function post(url, body, headers = {}) {
+	const answer = await fetch(url, { method: "POST", body: JSON.stringify(body),
+		headers: { "Content-Type": "application/json", ...headers } });
+	if (!answer.ok)
+		throw new Error(`${url}: ${answer.status} ${await answer.text()}`);
+	return { headers: answer.headers, body: await answer.json() };
+}

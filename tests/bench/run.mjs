@@ -1,0 +1,250 @@
+/*
+ * make bench: latch beside what the machine can do at most and beside what people use instead. All figures come from this
+ * run; docs/bench.md and docs/bench.svg are written by it alone.
+ *
+ * BENCH_ROUNDS (5) and BENCH_SECONDS (2): turns of each contest, and the length of one.
+ * BENCH_ONLY: some of the names below, separated by commas; the document is then left as it is.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { cpus, tmpdir } from "node:os";
+import { BUILD, CHECKOUT, contest, front, freePort, keep, latch, load, median, pool, post, pss, root, run, say, sleep,
+	stopAll, until } from "./lib.mjs";
+import { write } from "./report.mjs";
+
+const rounds = Number(process.env.BENCH_ROUNDS ?? 5), seconds = Number(process.env.BENCH_SECONDS ?? 2);
+const only = process.env.BENCH_ONLY?.split(",");
+const cores = cpus().length, WORKERS = 8;
+const bin = (name) => join(BUILD, "bench", name);
+const account = { email: "bench@example.org", password: "seven-Otters-drum" };
+
+const top = mkdtempSync(join(tmpdir(), "latch-bench."));
+const dir = join(top, "latch");
+const dbSocket = join(dir, "run/db.sock");
+const results = { rounds, seconds, cores, WORKERS };
+
+const sql = (text) => run("mariadb", ["--no-defaults", `--socket=${dbSocket}`, "-ulatch_owner", "latch", "-N", "-e", text],
+	{ env: { MYSQL_PWD: ownerPassword() } }).trim();
+const ownerPassword = () => readFileSync(join(dir, "secrets/db-owner-password"), "utf8").trim();
+
+/* ---- The stacks ------------------------------------------------------------------------------------------------------ */
+
+const stage = {};
+
+async function begin() {
+	say("stacks: latch behind lighttpd and nginx, the limit programs behind the same");
+	run("chmod", ["755", top]);
+	stage.url = latch(dir, await freePort(), "--workers", String(WORKERS));
+	await post(`${stage.url}/auth/register`, account);
+	const { body } = await post(`${stage.url}/auth/login`, account);
+	stage.id = body.user_id;
+	stage.auth = { Authorization: `Bearer ${body.access_token}` };
+	stage.reply = await pool(dir, WORKERS, bin("limit"));
+	stage.select = await pool(dir, WORKERS, bin("limit"), [dbSocket, "latch", join(dir, "secrets/db-password"), "latch", stage.id]);
+	stage.fronts = {};
+	for (const server of ["lighttpd", "nginx"])
+		stage.fronts[server] = {
+			latch: server === "lighttpd" ? stage.url : await front(server, dir, join(dir, "run/latch.sock"), "/healthz"),
+			reply: await front(server, dir, stage.reply),
+			select: await front(server, dir, stage.select),
+		};
+}
+
+/* ---- What people use instead ------------------------------------------------------------------------------------------ */
+
+async function fastapi() {
+	const port = await freePort();
+	keep("/usr/bin/python3", ["-m", "uvicorn", "app:app", "--host", "127.0.0.1", "--port", String(port), "--workers", "2", "--log-level",
+		"warning", "--no-access-log"], { cwd: join(CHECKOUT, "tests/bench/fastapi"), as: null, env: {
+		BENCH_SECRET: "0123456789abcdef0123456789abcdef",
+		PYTHONDONTWRITEBYTECODE: "1",
+		BENCH_DATABASE: `mysql+pymysql://latch_owner:${ownerPassword()}@localhost/latch?unix_socket=${dbSocket}`,
+	} });
+	const url = `http://127.0.0.1:${port}`;
+	await until(async () => (await fetch(`${url}/openapi.json`)).ok, "FastAPI");
+	await post(`${url}/auth/register`, account);
+	const { body } = await post(`${url}/auth/login`, account);
+	return { me: `${url}/users/me`, login: `${url}/auth/login`, headers: { Authorization: `Bearer ${body.access_token}` },
+		versions: run("/usr/bin/python3", ["-c", "import fastapi, uvicorn, sys; print('FastAPI', fastapi.__version__ + ', uvicorn', " +
+			"uvicorn.__version__ + ', Python', sys.version.split()[0])"]).trim() };
+}
+
+async function betterAuth() {
+	const home = join(BUILD, "bench/better-auth"), port = await freePort();
+	mkdirSync(home, { recursive: true });
+	run("cp", ["-r", ...["package.json", "package-lock.json", "server.mjs"].map((f) => join(CHECKOUT, "tests/bench/better-auth", f)), home]);
+	try {
+		run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: home });
+	} catch (error) {
+		say(`better-auth is left out, npm ci: ${String(error.stderr).trim().split("\n").pop()}`);
+		return null;
+	}
+	keep(process.execPath, ["server.mjs"], { cwd: home, as: null, env: { PORT: String(port), NODE_ENV: "production",
+		BENCH_SECRET: "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a6978", BENCH_SOCKET: dbSocket, BENCH_USER: "latch_owner",
+		BENCH_PASSWORD: ownerPassword(), BENCH_NAME: "latch" } });
+	const url = `http://127.0.0.1:${port}/api/auth`;
+	await until(async () => (await fetch(`${url}/ok`)).ok, "better-auth");
+	const { headers } = await post(`${url}/sign-up/email`, { ...account, name: "Bench" }, { Origin: `http://127.0.0.1:${port}` });
+	return { me: `${url}/get-session`, login: `${url}/sign-in/email`, headers: { Authorization: `Bearer ${headers.get("set-auth-token")}` },
+		versions: `better-auth ${JSON.parse(readFileSync(join(home, "node_modules/better-auth/package.json"))).version}, Node.js ${process.version}` };
+}
+
+/* ---- The measurements ------------------------------------------------------------------------------------------------- */
+
+const measurements = {
+	async requests() {
+		for (const [server, urls] of Object.entries(stage.fronts)) {
+			say(`GET /users/me and jwks.json through ${server}`);
+			const got = await contest({
+				me: { url: `${urls.latch}/users/me`, headers: stage.auth },
+				select: { url: `${urls.select}/limit`, headers: stage.auth },
+				jwks: { url: `${urls.latch}/.well-known/jwks.json` },
+				reply: { url: `${urls.reply}/limit` },
+			}, { rounds, seconds });
+			results[server] = { ...got.rate, meRatio: got.ratio("me", "select"), jwksRatio: got.ratio("jwks", "reply") };
+		}
+	},
+
+	async login() {
+		say("logins beside bare argon2id");
+		const bare = { async measure() {
+			await sleep(200);
+			return { rate: Number(run(bin("hashes"), [String(seconds), String(cores), "19456", "2", "1"])), failed: 0 };
+		} };
+		const got = await contest({
+			login: { url: `${stage.url}/auth/login`, body: JSON.stringify(account), connections: 2 * cores },
+			bare,
+		}, { rounds, seconds });
+		results.login = { ...got.rate, ratio: got.ratio("login", "bare") };
+	},
+
+	async alternatives() {
+		say("FastAPI and better-auth, two processes each");
+		const them = { FastAPI: await fastapi(), "better-auth": await betterAuth() };
+		results.alternatives = {};
+		for (const [name, it] of Object.entries(them)) {
+			if (it === null)
+				continue;
+			const me = await contest({
+				them: { url: it.me, headers: it.headers },
+				latch: { url: `${stage.url}/users/me`, headers: stage.auth },
+			}, { rounds, seconds });
+			const login = await load(it.login, { seconds: 2 * seconds, connections: 2 * cores, body: JSON.stringify(account) });
+			results.alternatives[name] = { versions: it.versions, me: me.rate.them, meRatio: me.ratio("latch", "them"), login: login.rate,
+				loginFailed: login.failed };
+		}
+	},
+
+	async tokens() {
+		say("tokens: build and sign, check");
+		results.tokens = {};
+		for (const alg of ["ES256", "RS256", "HS256"])
+			results.tokens[alg] = JSON.parse(run(bin("tokens"), [alg]));
+	},
+
+	async start() {
+		say("a worker's start to its first answer");
+		const all = [];
+		for (let i = 0; i < 21; i++) {
+			const words = [bin("start"), join(dir, "run/start.sock"), join(dir, "app/latch-fcgi"), "--config", join(dir, "latch.conf")];
+			all.push(Number(root ? run("setpriv", ["--reuid=latch", "--regid=latch", "--clear-groups", ...words])
+				: run(words[0], words.slice(1))) / 1000);
+		}
+		results.start_ms = median(all);
+	},
+
+	async flood() {
+		results.flood = {};
+		for (const [name, settings] of Object.entries({
+			lanes: [],
+			"no lanes": ["--set", `hash_lanes=${WORKERS - 1}`, "--set", "hash_queue=0"],
+		})) {
+			say(`GET /users/me while 64 clients log in (${name})`);
+			latch(dir, new URL(stage.url).port, "--workers", String(WORKERS), ...settings);
+			const length = 5 * seconds;
+			const flood = load(`${stage.url}/auth/login`, { seconds: length + 2, connections: 64, body: JSON.stringify(account) });
+			await sleep(1000);
+			const me = await load(`${stage.url}/users/me`, { seconds: length, connections: 4, headers: stage.auth });
+			results.flood[name] = { p99_ms: me.p99_ms, rate: me.rate, failed: me.failed, logins: (await flood).rate };
+		}
+		latch(dir, new URL(stage.url).port, "--set", "hash_lanes=auto", "--set", "hash_queue=auto");
+		results.flood.limits = {};
+		for (const loops of [2, 64]) {
+			say(`the one-SELECT program beside ${loops} bare argon2id loops`);
+			const child = keep(bin("hashes"), [String(5 * seconds + 2), String(loops), "19456", "2", "1"]);
+			await sleep(1000);
+			const me = await load(`${stage.fronts.lighttpd.select}/limit`, { seconds: 5 * seconds, connections: 4 });
+			results.flood.limits[loops] = me.p99_ms;
+			await new Promise((done) => (child.exitCode === null ? child.on("exit", done) : done()));
+		}
+	},
+
+	async memory() {
+		results.memory = [];
+		let done = 0;
+		for (const goal of [1e5, 1e6]) {
+			while (done < goal) {
+				say(`memory: ${done} of ${goal} requests`);
+				for (const options of [{ url: `${stage.url}/users/me`, headers: stage.auth }, { url: `${stage.url}/.well-known/jwks.json` }])
+					done += (await load(options.url, { ...options, seconds: goal > 1e5 ? 8 : 2 })).requests;
+			}
+			results.memory.push({ requests: done, pss_mb: pss(dir) });
+		}
+	},
+
+	async users() {
+		results.users = [];
+		const one = async (n) => {
+			const me = [], login = [];
+			for (let i = 0; i < rounds; i++) {
+				me.push((await load(`${stage.url}/users/me`, { seconds, headers: stage.auth })).rate);
+				login.push((await load(`${stage.url}/auth/login`, { seconds, connections: cores, body: JSON.stringify(account) })).rate);
+			}
+			results.users.push({ n, me: median(me), login: median(login) });
+		};
+		const fill = (from, to) => sql("INSERT INTO users (id, email, name, password_hash, created_at, updated_at) SELECT UUID(), " +
+			`CONCAT('user', seq, '@example.org'), CONCAT('User ', seq), CONCAT('$argon2id$v=19$m=19456,t=2,p=1$', MD5(seq), '$', MD5(seq)), ` +
+			`UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) FROM seq_${from}_to_${to}`);
+		say("1,000 users");
+		fill(1, 1000);
+		await one(1000);
+		for (let at = 1000; at < 1e6; at += 99900) {
+			say(`users: ${at} of 1000000`);
+			fill(at + 1, Math.min(1e6, at + 99900));
+		}
+		await one(1e6);
+	},
+
+	async updates() {
+		say("durable one-row UPDATEs");
+		sql(`CREATE OR REPLACE TABLE bench_rows (id INT PRIMARY KEY, n INT NOT NULL) SELECT seq AS id, 0 AS n FROM seq_1_to_${WORKERS}`);
+		results.updates = Number(run(bin("updates"), [String(2 * seconds), String(WORKERS), dbSocket, "latch_owner",
+			join(dir, "secrets/db-owner-password"), "latch"]));
+	},
+
+	async build() {
+		say("from source to stripped binary");
+		const start = Date.now();
+		run("make", ["-B", "-s", `-j${cores}`, "programs", `BUILD=${join(top, "build")}`]);
+		const binary = join(top, "build/latch-fcgi");
+		run("strip", [binary]);
+		results.build = { seconds: (Date.now() - start) / 1000, bytes: statSync(binary).size,
+			libraries: run("ldd", [binary]).trim().split("\n").map((line) => line.trim().split(/\s/)[0].split("/").pop()).sort() };
+	},
+};
+
+try {
+	const unknown = only?.find((name) => !(name in measurements));
+	if (unknown !== undefined)
+		throw new Error(`BENCH_ONLY: ${unknown}; there are ${Object.keys(measurements).join(", ")}`);
+	await begin();
+	for (const [name, measure] of Object.entries(measurements))
+		if (only === undefined || only.includes(name))
+			await measure();
+	if (only === undefined)
+		write(results);
+	console.log(JSON.stringify(results, null, 2));
+} finally {
+	await stopAll();
+	rmSync(top, { recursive: true, force: true });
+}
