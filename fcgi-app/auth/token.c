@@ -139,13 +139,46 @@ grant_uuid(jwt_t *jwt, const char *grant, struct uuid *out)
 	return uuid_valid(value) && str_copy(out->text, sizeof(out->text), value);
 }
 
-/* False where the claim is missing or no integer: libjwt says so by errno only. */
+/* False where the claim is missing, with errno ENOENT; and where it is no integer after 1970: for one of another type
+ * libjwt 1.10 gives 0, and no error. */
 static bool
 grant_seconds(jwt_t *jwt, const char *grant, int64_t *out)
 {
 	errno = 0;
 	*out = jwt_get_grant_int(jwt, grant);
-	return errno == 0;
+	return errno == 0 && *out > 0;
+}
+
+/* OK where the payload is, byte for byte, how token_issue writes these claims. libjwt would also take other base64, white
+ * space and bytes behind a NUL, and the last of two claims of one name: two readers of a token must not differ. */
+static enum err
+claims_canonical(jwt_t *jwt, struct str payload)
+{
+	char text[BASE64URL_SIZE(TOKEN_MAX)];
+	char *json = jwt_get_grants_json(jwt, NULL);
+
+	if (json == NULL)
+		return ERR_INTERNAL;
+	const size_t n = strlen(json);
+	const bool same = n <= TOKEN_MAX && str_eq(payload, (struct str){ text, base64url_encode(json, n, text) });
+	pool_free(json);
+	return same ? OK : ERR_TOKEN;
+}
+
+/* False where a claim is wrong, missing or of another type. RFC 7519 lets nbf be absent. */
+static bool
+claims_hold(jwt_t *jwt, const struct config *config, int64_t now_s, struct token_claims *out)
+{
+	int64_t issued_at_s, not_before_s;
+
+	if (!grant_is(jwt, "iss", config->issuer) || !grant_is(jwt, "aud", config->audience)
+	    || !grant_uuid(jwt, "sub", &out->subject) || !grant_uuid(jwt, "sid", &out->session)
+	    || !grant_seconds(jwt, "exp", &out->expires_at_s) || !grant_seconds(jwt, "iat", &issued_at_s))
+		return false;
+	if (!grant_seconds(jwt, "nbf", &not_before_s) && errno != ENOENT)
+		return false;
+	return out->expires_at_s > now_s && issued_at_s <= now_s + TOKEN_IAT_LEEWAY_S
+	    && not_before_s <= now_s + TOKEN_IAT_LEEWAY_S;
 }
 
 static enum err
@@ -153,19 +186,20 @@ read_claims(const struct config *config, struct str token, int64_t now_s, struct
 {
 	char text[TOKEN_MAX + 1];
 	jwt_t *jwt = NULL;
-	int64_t issued_at_s;
 
 	if (!str_copy(text, sizeof(text), token))
 		return ERR_TOKEN;
 	/* Without a key libjwt only reads; signature_holds has verified. */
 	const int failure = jwt_decode(&jwt, text, NULL, 0);
-	const bool holds = failure == 0 && grant_is(jwt, "iss", config->issuer) && grant_is(jwt, "aud", config->audience)
-	                && grant_uuid(jwt, "sub", &out->subject) && grant_uuid(jwt, "sid", &out->session)
-	                && grant_seconds(jwt, "exp", &out->expires_at_s) && grant_seconds(jwt, "iat", &issued_at_s)
-	                && out->expires_at_s > now_s && issued_at_s <= now_s + TOKEN_IAT_LEEWAY_S;
-	jwt_free(jwt);
 	explicit_bzero(text, sizeof(text));
-	return holds ? OK : failure == ENOMEM ? ERR_INTERNAL : ERR_TOKEN;
+	if (failure != 0)
+		return failure == ENOMEM ? ERR_INTERNAL : ERR_TOKEN;
+	(void)str_cut(&token, '.');
+	enum err err = claims_canonical(jwt, str_cut(&token, '.'));
+	if (err == OK && !claims_hold(jwt, config, now_s, out))
+		err = ERR_TOKEN;
+	jwt_free(jwt);
+	return err;
 }
 
 static struct token_slot *

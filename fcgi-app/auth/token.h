@@ -43,8 +43,8 @@ enum err token_issue(struct tokens *tokens, const struct uuid *subject, const st
 /* Whether the token's first part is the header of a key that is held. */
 bool token_key_known(const struct tokens *tokens, struct str token);
 
-/* ERR_TOKEN: not one of ours, or iss, aud, exp, iat, sub or sid does not hold. No leeway for exp, 60 s for an iat that
- * lies ahead. */
+/* ERR_TOKEN: not one of ours, not written as token_issue writes it, or iss, aud, exp, iat, sub, sid or (where there is
+ * one) nbf does not hold. No leeway for exp, 60 s for an iat or nbf that lies ahead. Claims of other names are ignored. */
 enum err token_check(struct tokens *tokens, struct str token, struct timestamp now, struct token_claims *out) MUST_USE;
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#undef fail /* route.h has a function of that name */
+#undef fail     /* route.h has a function of that name */
+#undef fail_msg /* which needs it */
 
 #endif
