@@ -43,6 +43,23 @@ keyring_by_header(const struct keyring *ring, struct str header)
 	return NULL;
 }
 
+bool
+keyring_verifies(const struct keyring *ring, struct str jws)
+{
+	unsigned char signature[JWS_SIGNATURE_MAX];
+	size_t n;
+	struct str rest = jws;
+	const struct str header = str_cut(&rest, '.');
+	const struct str payload = str_cut(&rest, '.');
+	const struct key *key = keyring_by_header(ring, header);
+
+	if (key == NULL || rest.p == NULL || memchr(rest.p, '.', rest.n) != NULL)
+		return false;
+	if (!base64url_decode(rest, signature, sizeof(signature), &n))
+		return false;
+	return jws_verify(key->jws, (struct str){ jws.p, header.n + 1 + payload.n }, signature, n);
+}
+
 const struct key *
 keyring_signer(const struct keyring *ring, struct timestamp now)
 {

@@ -40,6 +40,9 @@ enum err key_init(struct key *key, struct str kid, enum token_alg alg, struct ti
 const struct key *keyring_find(const struct keyring *ring, struct str kid);
 /* The key whose header this is; NULL when there is none. */
 const struct key *keyring_by_header(const struct keyring *ring, struct str header);
+/* Whether this is a compact JWS (RFC 7515, 7.1) of one of the keys, and its signature holds. What the payload is, even
+ * that it is base64url, is not asked here. */
+bool keyring_verifies(const struct keyring *ring, struct str jws) MUST_USE;
 /* The key to sign with at this moment; NULL when there is none. */
 const struct key *keyring_signer(const struct keyring *ring, struct timestamp now);
 
