@@ -170,25 +170,31 @@ answer_options(struct ctx *c)
 /* ---- Access ---------------------------------------------------------------------------------------------------- */
 
 /* RFC 6750, 2.1: "Bearer" 1*SP b64token. Another scheme is no credentials of ours. A web server joins a header that was
- * sent twice with a comma, which no token holds. */
+ * sent twice with a comma, which no token holds; what comes behind one in quotes begins no credentials (RFC 9110, 11.4),
+ * but is more of a bad token: a JSON serialisation, say. */
 static enum err
 bearer_token(const struct ctx *c, struct str *token)
 {
 	struct str rest = c->request->authorization;
-	unsigned bearers = 0, parts = 0;
+	unsigned bearers = 0, credentials = 0, scraps = 0;
 
-	for (; rest.p != NULL; parts++) {
+	while (rest.p != NULL) {
 		struct str part = str_trim(str_cut(&rest, ','));
+		if (part.n > 0 && part.p[0] == '"') {
+			scraps++;
+			continue;
+		}
+		credentials++;
 		if (!str_eq_nocase(str_cut(&part, ' '), STR("Bearer")))
 			continue;
 		*token = str_trim(part);
 		bearers++;
 	}
-	if (c->request->authorization_twice || (bearers > 0 && parts > 1))
+	if (c->request->authorization_twice || (bearers > 0 && credentials > 1))
 		return ERR_AMBIGUOUS;
 	if (bearers == 0)
 		return ERR_UNAUTHORIZED;
-	return token->n > 0 ? OK : ERR_TOKEN;
+	return token->n > 0 && scraps == 0 ? OK : ERR_TOKEN;
 }
 
 /* ---- The body -------------------------------------------------------------------------------------------------- */
