@@ -1,4 +1,5 @@
-# make, make check, make install DESTDIR= PREFIX=, make dist; V=1 shows the commands. WERROR=1 is for CI.
+# make, make check, make fuzz SECONDS=, make install DESTDIR= PREFIX=, make dist; V=1 shows the commands.
+# WERROR=1 is for CI.
 VERSION = 0.1.0
 PREFIX = /usr/local
 SYSCONFDIR = /etc
@@ -36,7 +37,7 @@ MAN = latch-fcgi.8 latchctl.1 latch.conf.5
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
-.PHONY: FORCE all programs asan web check unit bench lint format install dist clean
+.PHONY: FORCE all programs asan web check unit fuzz fuzz-replay fuzz-targets bench lint format install dist clean
 all: programs web
 programs: $(BUILD)/latch-fcgi $(BUILD)/latchctl
 web: build/docs/index.html build/common-passwords.txt
@@ -121,6 +122,26 @@ $(BUILD)/unit/%: tests/unit/%.c $(OBJECTS)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(OBJECTS) $(LIBS) -lcmocka
 
+# Needs clang and libclang-rt-dev. A target is a file in tests/fuzz; what it links is below service/.
+SECONDS = 60
+FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-%,$(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
+FUZZ_OBJECTS := $(filter $(BUILD)/obj/core/% $(BUILD)/obj/auth/% $(BUILD)/obj/http/%,$(OBJECTS))
+FUZZ_LIBS = $(shell $(PKG_CONFIG) --libs libjwt jansson libargon2 libcrypto)
+FUZZ_MAIN = -fsanitize=fuzzer
+$(BUILD)/fuzz-phc: WRAP = -Wl,--wrap=argon2id_verify
+$(BUILD)/fuzz-config: WRAP = -Wl,--wrap=open
+
+fuzz fuzz-replay:
+	$(Q)$(MAKE) --no-print-directory fuzz-targets BUILD=build/fuzz CC=clang HARDENING= HARDENING_LD= \
+		CFLAGS='-g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DLATCH_SANITIZED'
+	$(Q)tests/fuzz/run $(if $(filter fuzz,$@),--seconds $(SECONDS))
+
+fuzz-targets: $(FUZZ_TARGETS)
+
+$(BUILD)/fuzz-%: tests/fuzz/%.c tests/fuzz/fuzz.h $(if $(filter %.c,$(FUZZ_MAIN)),$(FUZZ_MAIN)) $(FUZZ_OBJECTS)
+	$(call say,FUZZ,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $< $(FUZZ_MAIN) $(FUZZ_OBJECTS) $(FUZZ_LIBS)
+
 # ---- measurements: docs/bench.md, docs/bench.svg -----------------------------------------------------------------
 
 BENCHES = limit hashes updates tokens start
@@ -137,7 +158,7 @@ lint: programs
 	$(Q)BUILD=$(BUILD) tests/lint/run
 
 format:
-	$(Q)clang-format -i fcgi-app/*.c fcgi-app/*/*.[ch] tests/unit/*.c tests/bench/*.c
+	$(Q)clang-format -i fcgi-app/*.c fcgi-app/*/*.[ch] tests/unit/*.[ch] tests/bench/*.c tests/fuzz/*.[ch]
 
 # ---- packages ----------------------------------------------------------------------------------------------------
 
