@@ -1,4 +1,4 @@
-# make, make check, make fuzz SECONDS=, make install DESTDIR= PREFIX=, make dist; V=1 shows the commands.
+# make, make check, make fuzz SECONDS=, make coverage, make install DESTDIR= PREFIX=, make dist; V=1 shows the commands.
 # WERROR=1 is for CI.
 VERSION = 0.1.0
 PREFIX = /usr/local
@@ -37,7 +37,8 @@ MAN = latch-fcgi.8 latchctl.1 latch.conf.5
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
-.PHONY: FORCE all programs asan web check unit fuzz fuzz-replay fuzz-targets bench lint format install dist clean
+.PHONY: FORCE all programs asan coverage-build web check unit unit-programs fuzz fuzz-replay fuzz-targets coverage bench lint
+.PHONY: format install dist clean
 all: programs web
 programs: $(BUILD)/latch-fcgi $(BUILD)/latchctl
 web: build/docs/index.html build/common-passwords.txt
@@ -79,11 +80,15 @@ $(BUILD)/schema.c: $(wildcard schema/*.sql) Makefile
 		sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$f; echo '},'; done; \
 	echo '};'; echo 'const size_t migrations_n = sizeof(migrations) / sizeof(migrations[0]);'; } >$@
 
-# make asan; make asan GOALS=unit
+# make asan; make asan GOALS=unit. The same for coverage-build, which make coverage takes.
 GOALS = programs
 asan:
 	$(Q)$(MAKE) --no-print-directory $(GOALS) BUILD=build/asan HARDENING= HARDENING_LD= \
 		CFLAGS='-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DLATCH_SANITIZED'
+
+coverage-build:
+	$(Q)$(MAKE) --no-print-directory $(GOALS) BUILD=build/coverage HARDENING= HARDENING_LD= CFLAGS='-g -O0 --coverage' \
+		FUZZ_MAIN=tests/fuzz/replay.c
 
 -include $(OBJECTS:.o=.d) $(BUILD)/obj/main.d $(BUILD)/obj/ctl.d
 
@@ -114,6 +119,7 @@ build/common-passwords.txt: node_modules/.package-lock.json
 check:
 	$(Q)./deploy/check
 
+unit-programs: $(TESTS)
 unit: $(TESTS)
 	$(Q)failed=0; for t in $(TESTS); do $$t || failed=1; done; exit $$failed
 
@@ -121,6 +127,8 @@ $(BUILD)/unit/%: tests/unit/%.c $(OBJECTS)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(OBJECTS) $(LIBS) -lcmocka
+
+# ---- fuzzing and coverage ----------------------------------------------------------------------------------------
 
 # Needs clang and libclang-rt-dev. A target is a file in tests/fuzz; what it links is below service/.
 SECONDS = 60
@@ -142,6 +150,11 @@ $(BUILD)/fuzz-%: tests/fuzz/%.c tests/fuzz/fuzz.h $(if $(filter %.c,$(FUZZ_MAIN)
 	$(call say,FUZZ,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $< $(FUZZ_MAIN) $(FUZZ_OBJECTS) $(FUZZ_LIBS)
 
+# Needs gcovr. Runs the unit tests, the fuzz targets' inputs and the HTTP tests; fails below 90% of auth/ and http/.
+coverage:
+	$(Q)$(MAKE) --no-print-directory coverage-build GOALS='programs unit-programs fuzz-targets'
+	$(Q)tests/coverage/run
+
 # ---- measurements: docs/bench.md, docs/bench.svg -----------------------------------------------------------------
 
 BENCHES = limit hashes updates tokens start
@@ -153,6 +166,8 @@ $(BUILD)/bench/%: tests/bench/%.c $(OBJECTS)
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(OBJECTS) $(LIBS) $(if $(filter %/limit,$@),-lfcgi)
+
+# ---- the source --------------------------------------------------------------------------------------------------
 
 lint: programs
 	$(Q)BUILD=$(BUILD) tests/lint/run
