@@ -214,6 +214,36 @@ the_newest_key_whose_time_has_come_signs(void **state)
 	keyring_clear(&ring);
 }
 
+static void
+keys_that_do_not_fit_change_nothing(void **state)
+{
+	static struct keyring ring;
+	struct key keys[KEYRING_MAX + 1], long_name;
+	char kid[] = "a", too_long[KID_SIZE + 1];
+
+	(void)state;
+	memset(too_long, 'k', KID_SIZE);
+	too_long[KID_SIZE] = '\0';
+	assert_int_equal(
+		key_init(&long_name, str_of(too_long), TOKEN_HS256, (struct timestamp){ 0 }, jws_key_generate(TOKEN_HS256)),
+		ERR_INTERNAL);
+	assert_int_equal(key_init(&long_name, STR("a"), TOKEN_HS256, (struct timestamp){ 0 }, NULL), ERR_INTERNAL);
+	for (size_t i = 0; i < COUNT(keys); i++, kid[0]++)
+		assert_int_equal(
+			key_init(&keys[i], str_of(kid), TOKEN_HS256, (struct timestamp){ 0 }, jws_key_generate(TOKEN_HS256)), OK);
+	assert_int_equal(keyring_replace(&ring, keys, 1), OK);
+	const unsigned before = ring.generation;
+	assert_int_equal(keyring_replace(&ring, keys, COUNT(keys)), ERR_INTERNAL); /* and frees all but the first */
+	assert_int_equal(ring.generation, before);
+	assert_int_equal(ring.n, 1);
+	assert_string_equal(ring.keys[0].kid, "a");
+	unsigned char signature[JWS_SIGNATURE_MAX];
+	size_t n;
+	assert_int_equal(jws_sign(ring.keys[0].jws, STR("x"), signature, &n), OK);
+	keyring_clear(&ring);
+	assert_int_equal(ring.n, 0);
+}
+
 struct fixture {
 	struct config config;
 	struct keyring ring;
@@ -440,6 +470,22 @@ an_unsorted_list_is_refused_with_its_line(void **state)
 	assert_true(common_passwords_open(&list, "", complaint, sizeof(complaint)));
 }
 
+static void
+an_empty_list_and_a_directory_are_refused(void **state)
+{
+	struct common_passwords list;
+	char complaint[256] = "";
+	const char *path = temporary_file("", 0644);
+
+	(void)state;
+	assert_false(common_passwords_open(&list, path, complaint, sizeof(complaint)));
+	assert_non_null(strstr(complaint, "1 byte"));
+	assert_int_equal(unlink(path), 0);
+	assert_false(common_passwords_open(&list, "/tmp", complaint, sizeof(complaint)));
+	assert_non_null(strstr(complaint, "common_passwords /tmp: must be a file"));
+	assert_null(list.p);
+}
+
 int
 main(void)
 {
@@ -451,6 +497,7 @@ main(void)
 		cmocka_unit_test(a_key_signs_exports_imports_and_verifies),
 		cmocka_unit_test(es256_takes_no_number_out_of_range),
 		cmocka_unit_test(the_newest_key_whose_time_has_come_signs),
+		cmocka_unit_test(keys_that_do_not_fit_change_nothing),
 		cmocka_unit_test_setup_teardown(a_token_says_whose_it_is_and_ends, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_token_from_the_future_has_a_minute, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(every_changed_byte_of_a_token_is_refused, set_up, tear_down),
@@ -460,6 +507,7 @@ main(void)
 		cmocka_unit_test(a_stored_hash_cannot_ask_for_the_machine),
 		cmocka_unit_test(common_passwords_are_found_in_any_case),
 		cmocka_unit_test(an_unsorted_list_is_refused_with_its_line),
+		cmocka_unit_test(an_empty_list_and_a_directory_are_refused),
 	};
 
 	return cmocka_run_group_tests_name("auth", tests, NULL, NULL);
