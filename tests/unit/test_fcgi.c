@@ -42,7 +42,8 @@ static void
 put(const void *p, size_t n)
 {
 	assert_true(n <= sizeof(wire.p) - wire.n);
-	memcpy(wire.p + wire.n, p, n);
+	if (n > 0)
+		memcpy(wire.p + wire.n, p, n);
 	wire.n += n;
 }
 
