@@ -71,12 +71,11 @@ test("unicode: composed and decomposed are different passwords, at the change an
 
 test("unicode: nothing is folded: what looks or sorts alike is another password", async () => {
 	const pairs = [["fi", "ﬁ"], ["ss", "ß"], ["I", "ı"], ["K", "\u212a"], ["A", "А"], ["1", "１"], ["", "\u200b"], ["", "\ufeff"], ["", "\u00ad"], [" ", "\u00a0"], ["Å", "\u212b"], ["\u0301\u0323", "\u0323\u0301"]];
-	const base = (part) => `${PASSWORD_MARK}1-${part}-x9`;
-	for (const [one, other] of pairs) {
-		const user = await newUser({ password: base(other) });
-		expectProblem(await tryLogin(user.email, base(one)), "invalid_credentials");
-		assert.equal((await tryLogin(user.email, base(other))).status, 200, JSON.stringify(other));
-	}
+	const text = (swapped) => `${PASSWORD_MARK}${pairs.map(([one, other], i) => (i === swapped ? one : other)).join("-")}`;
+	const user = await newUser({ password: text() });
+	for (const i of pairs.keys())
+		expectProblem(await tryLogin(user.email, text(i)), "invalid_credentials", JSON.stringify(pairs[i]));
+	assert.equal((await tryLogin(user.email, text())).status, 200);
 });
 
 test("unicode: the edges of the code space are characters like any other", async () => {
@@ -123,7 +122,7 @@ test("unicode: in a form what is no text is 400, escaped or not", async () => {
 test("unicode: letters that fold to ASCII make nobody else's address or user name", async () => {
 	const username = unique("kIss");
 	const user = await newUser({ email: `${unique("kiss")}@${MAIL_DOMAIN}`, username });
-	for (const [from, to] of [["k", "\u212a"], ["s", "\u017f"], ["i", "ı"], ["s", "ѕ"], ["i", "\u200bi"], ["k", "ｋ"], ["i", "i\u0307"]]) {
+	for (const [from, to] of [["k", "\u212a"], ["s", "\u017f"], ["i", "ı"], ["s", "ѕ"], ["i", "\u200bi"]]) {
 		const email = user.email.replace(from, to), name = username.replace(new RegExp(from, "i"), to);
 		for (const one of [email, name])
 			expectProblem(await post("/auth/login", { form: { username: one, password: user.password } }), "invalid_credentials");

@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+/*
+ * Does the time of a refused login tell whether the address is known? Pairs of logins with a wrong password, one with an
+ * unknown address and one with a known one, one request at a time, in turns of either order.
+ *
+ *   LATCH_TEST_URL=http://127.0.0.1:8080 node tests/bench/login-timing.mjs [PAIRS]     (2000 pairs)
+ *
+ * Prints one line: {"pairs", "unknown_ms", "known_ms": medians, "ratio": of unknown to known}. It says something on a
+ * machine that does nothing else. Makes one account.
+ */
+import { randomBytes } from "node:crypto";
+import http from "node:http";
+
+const WARM_UP = 10;
+const base = process.env.LATCH_TEST_URL?.replace(/\/+$/, "");
+const pairs = Number(process.argv[2] ?? 2000);
+if (!base || !Number.isInteger(pairs) || pairs < 1 || process.argv.length > 3) {
+	console.error("Usage: LATCH_TEST_URL=http://... node tests/bench/login-timing.mjs [PAIRS]");
+	process.exit(2);
+}
+
+const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+
+/** Posts JSON and reads the answer: {status, ms}. */
+function post(path, fields) {
+	const body = JSON.stringify(fields);
+	return new Promise((done, fail) => {
+		const started = performance.now();
+		const request = http.request(base + path, { agent, method: "POST", timeout: 20_000, headers: { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) } }, (answer) => {
+			answer.resume();
+			answer.on("end", () => done({ status: answer.statusCode, ms: performance.now() - started }));
+			answer.on("error", fail);
+		});
+		request.on("timeout", () => request.destroy(new Error(`${path}: no answer within 20 s`)));
+		request.on("error", fail);
+		request.end(body);
+	});
+}
+
+async function must(status, path, fields) {
+	const answer = await post(path, fields);
+	if (answer.status !== status)
+		throw new Error(`${path}: ${answer.status}, not ${status}`);
+	return answer.ms;
+}
+
+/* All of one length, so that nothing but being known differs. */
+const address = () => `timing-${randomBytes(8).toString("hex")}@timing.example`;
+const password = () => randomBytes(12).toString("base64url");
+const known = address();
+const refused = (email) => must(401, "/auth/login", { email, password: password() });
+
+/** One login of each, the unknown address first or second. */
+async function pair(unknownFirst) {
+	const one = await refused(unknownFirst ? address() : known);
+	const two = await refused(unknownFirst ? known : address());
+	return unknownFirst ? [one, two] : [two, one];
+}
+
+function median(list) {
+	const sorted = [...list].sort((a, b) => a - b);
+	const middle = sorted.length >> 1;
+	return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+await must(201, "/auth/register", { email: known, password: password() });
+for (let i = 0; i < WARM_UP; i++)
+	await pair(i % 2 === 0);
+const times = { unknown: [], known: [] };
+for (let i = 0; i < pairs; i++) {
+	const [unknown, other] = await pair(i % 2 === 0);
+	times.unknown.push(unknown);
+	times.known.push(other);
+}
+agent.destroy();
+const [unknown_ms, known_ms] = [median(times.unknown), median(times.known)];
+console.log(JSON.stringify({ pairs, unknown_ms: Number(unknown_ms.toFixed(3)), known_ms: Number(known_ms.toFixed(3)), ratio: Number((unknown_ms / known_ms).toFixed(4)) }));
