@@ -107,7 +107,7 @@ const processes = (file) => readdirSync("/proc").filter((name) => /^\d+$/.test(n
 	} catch {
 		return [];
 	}
-	return words[0].endsWith(`/${file}`) && words.includes(CONF) ? [Number(pid)] : [];
+	return words[0].endsWith(`/${file}`) && words.includes(CONF) && !words.includes("--check-config") ? [Number(pid)] : [];
 });
 
 /** The pids of this instance's workers, in order. */
