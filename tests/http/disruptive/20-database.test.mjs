@@ -3,37 +3,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { call, expectProblem, get, post } from "../lib/api.mjs";
+import { databaseBack, databaseRuns, startDatabase, stopDatabase } from "../lib/database.mjs";
 import { send } from "../lib/http.mjs";
-import { alive, CHECKOUT, config, DIR, pidOf, run, sleep, sql, until, workers } from "../lib/instance.mjs";
+import { config, DIR, pidOf, sleep, sql, until, workers } from "../lib/instance.mjs";
 import { newPassword, newSession, newUser, statusOf, tryLogin, uniqueEmail } from "../lib/users.mjs";
 
 const user = await newSession();
-const command = readFileSync(`/proc/${pidOf("db")}/cmdline`, "utf8").split("\0").slice(0, -1);
 
-/** Starts the database as deploy/up does, with the command line that it had; resolves at once. */
-async function startDatabase() {
-	const script = 'here=$1 dir=$2 program=test; shift 2; . "$here/deploy/lib/instance.sh"; launch db db.log "$@"';
-	const done = await run("sh", ["-c", script, "sh", CHECKOUT, DIR, ...command]);
-	assert.equal(done.code, 0, done.stderr);
-}
-
-async function stopDatabase() {
-	const pid = pidOf("db");
-	process.kill(pid, "SIGTERM");
-	await until(() => !alive(pid), 30_000, "the database's end");
-}
-
-/** When the database first answers somebody else, in ms of performance.now(). */
-async function databaseBack() {
-	await until(() => sql("SELECT 1").then(() => true, () => false), 30_000, "the database's return");
-	return performance.now();
-}
-
-after(async () => {
-	if (!alive(pidOf("db")))
-		await startDatabase();
-	await databaseBack();
-});
+after(databaseRuns);
 
 test("database stopped: 503 with Retry-After at once, on every route that needs it; 200 within a second of its return; no worker dies", async (t) => {
 	const before = workers();

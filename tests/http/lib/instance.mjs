@@ -40,7 +40,7 @@ export function config(key) {
 }
 
 /* To latch's programs every LATCH_* is a setting: what is meant for these tests stays here. */
-const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("LATCH_TEST_")));
+const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^LATCH_(TEST|FAULT)_/.test(name)));
 const { LATCH_BUILD, ...settings } = environment;
 
 /** Runs a program to its end: {code, signal, stdout, stderr}. Never throws for an exit code. */
@@ -74,10 +74,10 @@ export async function ctlOk(args, options) {
 
 export const SOCKET = () => config("db_socket") || join(DIR, "run", "db.sock");
 
-/** One SQL text as the schema's owner (or `as` "service"); rows as arrays of strings, NULL as null. */
-export async function sql(text, { as = "owner" } = {}) {
+/** One SQL text as the schema's owner (or `as` "service", or by another `socket`); rows as arrays of strings, NULL as null. */
+export async function sql(text, { as = "owner", socket = SOCKET() } = {}) {
 	const [user, secret] = as === "owner" ? [config("db_owner_user"), "db-owner-password"] : [config("db_user"), "db-password"];
-	const done = await run("mariadb", ["--no-defaults", `--socket=${SOCKET()}`, "--user", user, "--batch",
+	const done = await run("mariadb", ["--no-defaults", `--socket=${socket}`, "--user", user, "--batch",
 		"--skip-column-names", "--default-character-set=utf8mb4", config("db_name"), "--execute", text],
 	{ env: { MYSQL_PWD: readFileSync(join(DIR, "secrets", secret), "utf8").trim() } });
 	if (done.code !== 0)
