@@ -1,6 +1,7 @@
 /* db.c is longer than other files because mysql.h is to be seen by this one alone. */
 #include "db/db.h"
 
+#include <errno.h>
 #include <mysql.h>
 #include <mysqld_error.h>
 #include <poll.h>
@@ -35,7 +36,8 @@ struct db {
 	bool schema_disagrees;
 	bool deadlocked; /* the server gave up the transaction: it has been rolled back */
 	uint64_t last_failure_us;
-	uint64_t waited_us; /* for the server, by this request */
+	uint64_t waited_us;                   /* for the server, by this request */
+	uint64_t call_waited_us, call_max_us; /* the same by the present call, and how long it may */
 	char error[256];
 };
 
@@ -122,11 +124,65 @@ db_schema_disagrees(const struct db *db)
 	return db->schema_disagrees;
 }
 
+/* ---- Waiting --------------------------------------------------------------------------------------------------- */
+
+/* The connection whose call is going on: the library's hook takes no argument of ours. */
+static struct db *caller;
+
+static unsigned
+statement_max_s(const struct db *db)
+{
+	return db->as == DB_AS_OWNER ? MIGRATION_TIMEOUT_S : db->config->db_timeout_s;
+}
+
+/* To be called before the library may wait: from here on it waits max_s at most. */
+static void
+call_begins(struct db *db, unsigned max_s)
+{
+	caller = db;
+	db->call_waited_us = 0;
+	db->call_max_us = (uint64_t)max_s * 1000000;
+}
+
+static uint64_t
+left(uint64_t max, uint64_t used)
+{
+	return used < max ? max - used : 0;
+}
+
+/* In the place of the library's own wait, whose time-out holds for one read only: a server that sends a byte now and then
+ * would keep a worker for minutes. The owner's migrations may take their time. */
+static int
+wait_for_server(my_socket fd, my_bool reading, int timeout_ms)
+{
+	struct db *db = caller;
+	struct pollfd ready = { .fd = fd, .events = reading ? POLLIN : POLLOUT };
+	uint64_t most_us = left(db->call_max_us, db->call_waited_us);
+	const uint64_t request_max_us = (uint64_t)DB_BUDGET_MS * 1000 + (uint64_t)statement_max_s(db) * 1000000;
+
+	if (db->as != DB_AS_OWNER && most_us > left(request_max_us, db->waited_us))
+		most_us = left(request_max_us, db->waited_us);
+	if (timeout_ms <= 0 || most_us / 1000 < (uint64_t)timeout_ms)
+		timeout_ms = (int)((most_us + 999) / 1000);
+	const uint64_t start_us = clock_mono_us();
+	int rc;
+	do
+		rc = poll(&ready, 1, timeout_ms);
+	while (rc < 0 && errno == EINTR);
+	const uint64_t us = clock_mono_us() - start_us;
+	db->waited_us += us;
+	db->call_waited_us += us;
+	if (rc == 0)
+		errno = ETIMEDOUT;
+	return rc;
+}
+
 /* ---- Connecting ------------------------------------------------------------------------------------------------ */
 
 static void
 disconnect(struct db *db)
 {
+	caller = db;
 	for (size_t i = 0; i < PREPARED_MAX; i++) {
 		if (db->prepared[i] != NULL)
 			(void)mysql_stmt_close(db->prepared[i]);
@@ -183,7 +239,7 @@ connect_now(struct db *db)
 	const struct config *c = db->config;
 	const bool tcp = c->db_socket[0] == '\0', tls = tcp && c->db_tls_ca[0] != '\0';
 	const bool owner = db->as == DB_AS_OWNER;
-	const unsigned connect_s = c->db_connect_timeout_s, io_s = owner ? MIGRATION_TIMEOUT_S : c->db_timeout_s;
+	const unsigned connect_s = c->db_connect_timeout_s, io_s = statement_max_s(db);
 	const unsigned no_files = 0;
 	char init[256];
 	const my_bool verify = tls, no = 0;
@@ -197,6 +253,7 @@ connect_now(struct db *db)
 	mysql_options(db->mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
 	mysql_options(db->mysql, MYSQL_OPT_READ_TIMEOUT, &io_s);
 	mysql_options(db->mysql, MYSQL_OPT_WRITE_TIMEOUT, &io_s);
+	mysql_optionsv(db->mysql, MARIADB_OPT_IO_WAIT, wait_for_server);
 	mysql_options(db->mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
 	mysql_options(db->mysql, MYSQL_OPT_LOCAL_INFILE, &no_files);
 	/* Strict, so that a value is refused and never cut. The server gives a statement up before we stop waiting for it, so
@@ -258,9 +315,10 @@ hung_up(struct db *db)
 enum err
 db_begin_request(struct db *db)
 {
+	db->waited_us = 0;
+	call_begins(db, db->config->db_connect_timeout_s);
 	if (db->mysql != NULL && (db->broken || hung_up(db)))
 		disconnect(db);
-	db->waited_us = 0;
 	if (db->mysql != NULL) {
 		db->error[0] = '\0';
 		return OK;
@@ -271,7 +329,6 @@ db_begin_request(struct db *db)
 	if (db->last_failure_us != 0 && now - db->last_failure_us < RECONNECT_PAUSE_US)
 		return ERR_DB;
 	const enum err err = connect_now(db);
-	db->waited_us = clock_mono_us() - now;
 	if (err == OK) {
 		db->last_failure_us = 0;
 		db->error[0] = '\0';
@@ -354,6 +411,7 @@ execute(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n
 		log_error("statement %s: unknown here, or called with %zu parameters", stmt->name, n);
 		return ERR_INTERNAL;
 	}
+	call_begins(db, statement_max_s(db));
 	if (*kept == NULL) {
 		const enum err err = prepare(db, stmt, kept);
 		if (err != OK)
@@ -362,9 +420,7 @@ execute(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n
 	MYSQL_STMT *handle = *handle_out = *kept;
 	for (size_t i = 0; i < n; i++)
 		binds[i] = bind_arg(&args[i]);
-	const uint64_t start_us = clock_mono_us();
 	const bool ok = (n == 0 || mysql_stmt_bind_param(handle, binds) == 0) && mysql_stmt_execute(handle) == 0;
-	db->waited_us += clock_mono_us() - start_us;
 	return ok ? OK : stmt_failed(db, stmt, handle);
 }
 
@@ -534,10 +590,8 @@ db_run_text(struct db *db, const char *sql)
 {
 	if (!budget_left(db))
 		return ERR_DB;
-	const uint64_t start_us = clock_mono_us();
-	const bool ok = mysql_query(db->mysql, sql) == 0;
-	db->waited_us += clock_mono_us() - start_us;
-	if (!ok)
+	call_begins(db, statement_max_s(db));
+	if (mysql_query(db->mysql, sql) != 0)
 		return failed(db, "statement", mysql_errno(db->mysql), mysql_sqlstate(db->mysql));
 	return OK;
 }
@@ -555,6 +609,7 @@ transaction_once(struct db *db, db_work *work, void *argument)
 	/* After a deadlock the server has rolled back, and a COMMIT would say OK with nothing written. */
 	if (err == OK && !db->deadlocked)
 		return db_run_text(db, "COMMIT");
+	call_begins(db, statement_max_s(db));
 	if (!db->broken && mysql_rollback(db->mysql) != 0)
 		db->broken = true;
 	return db->deadlocked ? ERR_DB : err;

@@ -103,9 +103,10 @@ enum db_as { DB_AS_SERVICE, DB_AS_OWNER };
 struct db *db_new(const struct config *config, enum db_as as);
 void db_free(struct db *db);
 
-/* Call before a request's first statement: finds out whether the server hung up, and connects and prepares where needed.
- * ERR_DB: not to be had; after a failure the next 250 ms answer ERR_DB at once. Costs one poll(2) when all is well. From here on the
- * request has DB_BUDGET_MS for all its waiting on the server; a statement after that is ERR_DB, so that no worker is held
+/* Call before a request's first statement: finds out whether the server hung up, and connects and prepares where needed,
+ * in db_connect_timeout_s all told. ERR_DB: not to be had; after a failure the next 250 ms answer ERR_DB at once. Costs one
+ * poll(2) when all is well. From here on the request has DB_BUDGET_MS for all its waiting on the server; a statement after
+ * that is ERR_DB. A statement waits db_timeout_s at most, however slowly its answer arrives, and so no worker is held
  * longer than the budget and one statement's time-out. */
 enum err db_begin_request(struct db *db) MUST_USE;
 /* What went wrong last, for the log: "" or one line without parameter values. */
