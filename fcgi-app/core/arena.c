@@ -12,7 +12,7 @@ arena_open(struct arena *arena, size_t size)
 
 	if (base == MAP_FAILED)
 		return false;
-	/* Best effort: core files are off already (main.c). */
+	/* Best effort: core files are off already (process.c). */
 	(void)madvise(base, size, MADV_DONTDUMP);
 	*arena = (struct arena){ .base = base, .size = size };
 	return true;

@@ -1,7 +1,7 @@
 /*
  * config.h: latch.conf and the LATCH_* environment, as one struct.
  *
- * One table (config.c) has a row a key: name, parser, bounds, default, help. The file, the environment, --sample-config
+ * One table (config_keys.c) has a row a key: name, parser, bounds, default, help. The file, the environment, --sample-config
  * and the check that latch.conf(5) is complete all come from it.
  */
 #ifndef LATCH_CORE_CONFIG_H

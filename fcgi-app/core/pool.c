@@ -7,7 +7,7 @@
 #include <string.h>
 
 #ifdef LATCH_SANITIZED
-enum { POOL_SIZE = 64 }; /* everything from the heap, where a use after free is seen */
+enum { POOL_SIZE = 16 }; /* nearly everything from the heap, where a use after free is seen */
 #else
 enum { POOL_SIZE = 32 * 1024 };
 #endif

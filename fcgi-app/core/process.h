@@ -8,7 +8,7 @@
  * alone; memory of a password hash goes back to the system when it is freed, and process_wipe_freed. */
 void process_harden(void);
 
-/* Has malloc overwrite what libraries free, of about 1 KiB and more: the buffers that passwords and tokens came through.
+/* Has malloc overwrite what libraries free, of about 1 KiB and more: buffers that a password or a hash went through.
  * Off around what allocates much and holds no secret, as it also fills what is allocated. */
 void process_wipe_freed(bool on);
 

@@ -9,10 +9,10 @@
 #include "core/clock.h"
 
 void
-connection_begin(struct connection *c)
+connection_begin(struct connection *c, unsigned within_ms)
 {
 	c->touched = false;
-	c->deadline_us = clock_mono_us() + (uint64_t)CONNECTION_READ_MS * 1000;
+	c->deadline_us = clock_mono_us() + (uint64_t)within_ms * 1000;
 }
 
 bool
@@ -38,6 +38,8 @@ fill(struct connection *c)
 	for (;;) {
 		const ssize_t got = recv(c->fd, c->raw, sizeof(c->raw), MSG_DONTWAIT);
 		if (got > 0) {
+			if ((size_t)got < c->n) /* what was taken before and is not overwritten now */
+				explicit_bzero(c->raw + got, c->n - (size_t)got);
 			c->at = 0;
 			c->n = (size_t)got;
 			return true;

@@ -19,14 +19,14 @@ enum { CONNECTION_READ_MS = 10000, CONNECTION_WRITE_MS = 10000, CONNECTION_LINGE
 
 struct connection {
 	int fd;               /* -1: none */
-	size_t at, n;         /* of `raw`: taken, and read */
+	size_t at, n;         /* of `raw`: taken, and read; what lies behind is wiped */
 	bool touched;         /* something was taken since connection_begin */
 	uint64_t deadline_us; /* for reading */
 	unsigned char raw[8192];
 };
 
-/* A request begins: its reading may take CONNECTION_READ_MS from here. */
-void connection_begin(struct connection *c);
+/* A request begins: its reading may take so long from here. */
+void connection_begin(struct connection *c, unsigned within_ms);
 
 /* Whether bytes of a next request have been read already. */
 bool connection_has_more(const struct connection *c);
@@ -41,8 +41,8 @@ bool connection_send(struct connection *c, struct iovec *parts, size_t n) MUST_U
 /* Overwrites what was taken: passwords and tokens came through here. */
 void connection_wipe(struct connection *c);
 
-/* Closes it. linger: there may be more to come that nobody will read. Closing then would take the reply back as well, so
- * the peer gets CONNECTION_LINGER_MS to read that and close first. */
+/* Closes it. linger: a reply was sent and there is more to come that nobody will read. Closing then would take the reply
+ * back as well, so the peer gets CONNECTION_LINGER_MS to read that and close first. */
 void connection_close(struct connection *c, bool linger);
 
 #endif

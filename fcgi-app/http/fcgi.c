@@ -15,16 +15,17 @@
 #include "core/log.h"
 #include "http/records.h"
 
-enum { DRAIN_US = 2000000, ACCEPT_PAUSE_MS = 100 };
+enum { DRAIN_US = 2000000, DRAIN_READ_MS = 500, ACCEPT_PAUSE_MS = 100 };
 
 struct fcgi {
 	int listener, epoll;
-	sigset_t waiting;        /* the signal mask while waiting: everything let through */
+	sigset_t waiting;        /* the signal mask while waiting: SIGTERM and SIGUSR1 let through */
 	uint64_t drain_until_us; /* 0: not draining */
 
 	struct connection connection;
 	struct exchange exchange;
-	bool open; /* a request is in hand: between fcgi_next and fcgi_finish */
+	bool open;    /* a request is in hand: between fcgi_next and fcgi_finish */
+	bool replied; /* and was answered */
 };
 
 /* Async-signal-safe: the one thing a handler may touch. */
@@ -154,8 +155,9 @@ fcgi_next(struct fcgi *fcgi, struct arena *arena, struct request *out)
 	while (wait_for_work(fcgi)) {
 		if (fcgi->connection.fd < 0 && !accept_one(fcgi))
 			continue;
-		connection_begin(&fcgi->connection);
+		connection_begin(&fcgi->connection, fcgi->drain_until_us != 0 ? DRAIN_READ_MS : CONNECTION_READ_MS);
 		fcgi->open = true;
+		fcgi->replied = false;
 		const bool there = request_read(&fcgi->connection, arena, &fcgi->exchange, out);
 		if (there && fcgi->exchange.role == ROLE_RESPONDER)
 			return true;
@@ -176,6 +178,7 @@ fcgi_next(struct fcgi *fcgi, struct arena *arena, struct request *out)
 void
 fcgi_send(struct fcgi *fcgi, const struct request *request, const struct response *response)
 {
+	fcgi->replied = true;
 	/* A web server that is gone has nobody to tell. */
 	if (!response_send(&fcgi->connection, fcgi->exchange.id, request->head, response))
 		fcgi->exchange.keep = false;
@@ -190,5 +193,5 @@ fcgi_finish(struct fcgi *fcgi)
 	connection_wipe(&fcgi->connection);
 	/* What of a body was not read would be taken for the next request, which a client could so forge. */
 	if (!fcgi->exchange.keep || !fcgi->exchange.whole)
-		connection_close(&fcgi->connection, !fcgi->exchange.whole);
+		connection_close(&fcgi->connection, fcgi->replied && !fcgi->exchange.whole);
 }

@@ -12,12 +12,14 @@
 
 struct fcgi;
 
-/* Takes the listening socket on descriptor `listener`. NULL, with one sentence on standard error, when it is none. */
+/* Takes the listening socket on descriptor `listener`. NULL, with a line in the log: it is none, or the system has no
+ * memory or descriptors left. */
 struct fcgi *fcgi_open(int listener);
 void fcgi_close(struct fcgi *fcgi);
 
 /* Waits for a request and reads it. False: SIGTERM came, and what was queued on the socket by then has been served (for
- * at most 2 s). Requests that arrive broken off are dropped, with a line in the log. */
+ * at most 2 s). One that begins to arrive in that time has half a second. Requests that arrive broken off are dropped,
+ * with a line in the log. */
 bool fcgi_next(struct fcgi *fcgi, struct arena *arena, struct request *out) MUST_USE;
 
 /* Sends the response, and with it the request's end; a HEAD's body is left out. */

@@ -8,6 +8,7 @@
 #ifndef LATCH_HTTP_RECORDS_H
 #define LATCH_HTTP_RECORDS_H
 
+#include "core/attr.h"
 #include "core/str.h"
 
 enum { RECORD_HEADER_SIZE = 8, RECORD_CONTENT_MAX = 65535, RECORD_BEGIN_SIZE = 8, RECORD_END_SIZE = 8 };

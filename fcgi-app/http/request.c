@@ -166,7 +166,7 @@ request_read(struct connection *connection, struct arena *arena, struct exchange
 	if (params.n > 0 && !too_long)
 		return false; /* a pair that is longer than what came */
 	out->malformed = out->malformed || too_long || n > PARAMS_MAX;
-	if (out->method_name.n == 0)
+	if (out->method_name.n == 0 && !out->malformed)
 		return false;
 	if (out->path.n == 0)
 		out->path = STR("/");
