@@ -157,15 +157,21 @@ coverage:
 
 # ---- measurements: docs/bench.md, docs/bench.svg -----------------------------------------------------------------
 
-BENCHES = limit hashes updates tokens start
-bench: programs web $(BENCHES:%=$(BUILD)/bench/%)
+BENCHES = limit limit-libfcgi hashes updates tokens start
+bench: programs web
 	$(Q)tests/bench/packages
+	$(Q)$(MAKE) --no-print-directory $(BENCHES:%=$(BUILD)/bench/%)
 	$(Q)node tests/bench/run.mjs
 
 $(BUILD)/bench/%: tests/bench/%.c $(OBJECTS)
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(OBJECTS) $(LIBS) $(if $(filter %/limit,$@),-lfcgi)
+	$(Q)$(CC) $(ALL_CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(OBJECTS) $(LIBS)
+
+$(BUILD)/bench/limit-libfcgi: tests/bench/limit.c
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -DLIBFCGI $(HARDENING_LD) $(LDFLAGS) -o $@ $< -lfcgi $(LIBS)
 
 # ---- the source --------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 /* What the measurements stand on: processes that end with this one, stacks, load, medians. */
 import { execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -46,15 +46,21 @@ export function latch(dir, port, ...args) {
 	return `http://127.0.0.1:${port}`;
 }
 
+/** Whether a process that `keep` started has ended. */
+export const ended = (child) => child.exitCode !== null || child.signalCode !== null;
+
 export async function stopAll() {
 	for (const child of children)
 		child.kill("SIGTERM");
 	for (const dir of stacks)
-		run(join(CHECKOUT, "deploy/down"), ["--dir", dir]);
+		try {
+			run(join(CHECKOUT, "deploy/down"), ["--dir", dir]);
+		} catch (error) {
+			say(`deploy/down: ${error.stderr || error.message}`);
+		}
 	await sleep(300);
-	for (const child of children)
-		if (child.exitCode === null && child.signalCode === null)
-			child.kill("SIGKILL");
+	for (const child of children.filter((one) => !ended(one)))
+		child.kill("SIGKILL");
 }
 
 export const freePort = () => new Promise((done) => {
@@ -111,23 +117,56 @@ export async function front(server, dir, socket, probe = "/limit") {
 
 /* ---- Load ---------------------------------------------------------------------------------------------------------- */
 
-/** Asks `url` from `connections` connections for `seconds`: {rate, failed, p99_ms}. A body makes it a POST of JSON. */
-export function load(url, { seconds = 2, connections = 16, headers = {}, body } = {}) {
-	return loadArgs(url, { seconds, connections, headers, body }).then(parse);
+let scripts = 0;
+
+/** What wrk runs for each request: the next of these headers, or, as a POST, the next of these bodies. */
+function script(headers, bodies) {
+	const file = join(BUILD, "bench", `wrk-${process.pid}-${scripts++}.lua`);
+	const table = (values) => `{${values.map((value) => `[==[${value}]==]`).join(",")}}`;
+	writeFileSync(file, `local auth, bodies, n = ${table(headers.map((h) => h.Authorization ?? ""))}, ${table(bodies)}, 0
+request = function()
+	n = n + 1
+	local h = { ["Content-Type"] = "application/json" }
+	if #auth > 0 then h["Authorization"] = auth[n % #auth + 1] end
+	if #bodies > 0 then return wrk.format("POST", nil, h, bodies[n % #bodies + 1]) end
+	return wrk.format("GET", nil, h)
+end
+`);
+	return file;
 }
 
-/** The same without waiting for its end: a promise. */
-function loadArgs(url, { seconds, connections, headers, body }) {
+/**
+ * Asks `url` from `connections` connections for `seconds`: {rate, requests, failed, p99_ms}. A body makes it a POST of JSON. With
+ * arrays each request takes the next of the headers ({Authorization}), and of the bodies.
+ */
+export async function load(url, { seconds = 2, connections = 16, headers = {}, body = [] } = {}) {
 	const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "--timeout", "10s"];
-	for (const [name, value] of Object.entries(headers))
-		args.push("-H", `${name}: ${value}`);
-	if (body !== undefined) {
-		const script = join(BUILD, "bench", `post-${Math.random().toString(36).slice(2)}.lua`);
-		writeFileSync(script, `wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = [==[${body}]==]\n`);
-		args.push("-s", script);
+	const bodies = [body].flat();
+	let file;
+	if (bodies.length > 0 || Array.isArray(headers))
+		args.push("-s", (file = script([headers].flat().filter((h) => h.Authorization), bodies)));
+	else
+		for (const [name, value] of Object.entries(headers))
+			args.push("-H", `${name}: ${value}`);
+	try {
+		return parse(await wrk([...args, url]));
+	} finally {
+		if (file !== undefined)
+			rmSync(file);
 	}
+}
+
+/** The same; a request that failed, or none at all, ends the run: a fast refusal is no result. */
+export async function must(url, options) {
+	const got = await load(url, options);
+	if (got.failed > 0 || got.requests === 0)
+		throw new Error(`${url}: of ${got.requests} requests ${got.failed} failed`);
+	return got;
+}
+
+function wrk(args) {
 	return new Promise((done, fail) => {
-		const child = spawn("wrk", [...args, url]);
+		const child = spawn("wrk", args);
 		let text = "";
 		child.stdout.on("data", (data) => (text += data));
 		child.on("error", fail);
@@ -141,7 +180,7 @@ function parse(text) {
 	const [, requests, time, unit] = /(\d+) requests in ([\d.]+)(\w+),/.exec(text) ?? [];
 	if (requests === undefined)
 		throw new Error(`wrk said: ${text}`);
-	const [, p99, p99Unit] = /99%\s+([\d.]+)(us|ms|s|m)/.exec(text) ?? [, "0", "ms"];
+	const [, p99, p99Unit] = /99%\s+([\d.]+)(us|ms|s|m)/.exec(text) ?? [, "Infinity", "ms"];
 	const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0);
 	const [, ...errors] = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text) ?? [, 0, 0, 0, 0];
 	const failed = refused + errors.reduce((sum, n) => sum + Number(n), 0);
@@ -150,15 +189,13 @@ function parse(text) {
 
 /**
  * Contestants {name: {url, ...load's options}} in turns, `rounds` times: {name: median rate}, and `ratio(a, b)`: the median
- * over the rounds of a's rate to b's in the same round. One request that fails ends the run: a fast refusal is no result.
+ * over the rounds of a's rate to b's in the same round.
  */
 export async function contest(contestants, { rounds, seconds }) {
 	const rates = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]));
 	for (let round = 0; round < rounds; round++)
 		for (const [name, options] of Object.entries(contestants)) {
-			const { rate, failed } = await (options.measure ? options.measure() : load(options.url, { seconds, ...options }));
-			if (failed > 0)
-				throw new Error(`${name}: ${failed} requests failed`);
+			const { rate } = await (options.measure ? options.measure() : must(options.url, { seconds, ...options }));
 			rates[name].push(rate);
 		}
 	return {
@@ -180,7 +217,9 @@ export const workers = (dir) => readdirSync("/proc").filter((pid) => /^\d+$/.tes
 
 /** The largest PSS among them, in MB. */
 export const pss = (dir) => Math.max(...workers(dir).map((pid) =>
-	Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))[1]) / 1024));
+	Number(/^Pss:\s+(\d+)/m.exec(smaps(pid))[1]) / 1024));
+/* A worker does not let itself be looked at, by its own user either. */
+const smaps = (pid) => run(root ? "cat" : "sudo", [...(root ? [] : ["-n", "cat"]), `/proc/${pid}/smaps_rollup`]);
 
 export async function post(url, body, headers = {}) {
 	const answer = await fetch(url, { method: "POST", body: JSON.stringify(body),

@@ -1,11 +1,18 @@
 /*
  * limit: what a FastCGI program in C can answer at most on this machine: "ok" to everything (limit), or the same after one
- * prepared SELECT of a user by id (limit SOCKET USER PASSWORD-FILE DATABASE ID). With libfcgi, as such programs are written.
+ * prepared SELECT of a user by id (limit SOCKET USER PASSWORD-FILE DATABASE ID). Built twice: with latch's own reading and
+ * writing of FastCGI, and, as limit-libfcgi (-DLIBFCGI), with the library that such programs are usually written with.
  */
+#ifdef LIBFCGI
 #include <fcgiapp.h>
+#else
+#include "http/fcgi.h"
+#endif
 #include <mysql.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char select_user[] = "SELECT id, email, email_verified, username, name, phone_number, status, created_at, "
 								  "updated_at, last_login_at FROM users WHERE id = ?";
@@ -53,20 +60,53 @@ run(struct select *s)
 	return mysql_stmt_free_result(s->stmt) == 0 ? 0 : -1;
 }
 
+/* Whether the answer is "ok". */
+static bool
+good(struct select *s)
+{
+	return s->stmt == NULL || run(s) == 0;
+}
+
+#ifdef LIBFCGI
+static int
+serve(struct select *s)
+{
+	FCGX_Request request;
+
+	if (FCGX_Init() != 0 || FCGX_InitRequest(&request, 0, 0) != 0)
+		return 1;
+	while (FCGX_Accept_r(&request) == 0) {
+		(void)FCGX_PutS(good(s) ? "Content-Type: text/plain\r\n\r\nok" : "Status: 500\r\n\r\n", request.out);
+		FCGX_Finish_r(&request);
+	}
+	return 0;
+}
+#else
+static int
+serve(struct select *s)
+{
+	const struct response ok = { .status = 200, .content_type = "text/plain", .body = STR("ok") };
+	const struct response bad = { .status = 500 };
+	struct fcgi *fcgi = fcgi_open(STDIN_FILENO);
+	struct request request;
+	struct arena arena;
+
+	if (fcgi == NULL || !arena_open(&arena, 512 * 1024))
+		return 1;
+	while (fcgi_next(fcgi, &arena, &request)) {
+		fcgi_send(fcgi, &request, good(s) ? &ok : &bad);
+		fcgi_finish(fcgi);
+		arena_reset(&arena);
+	}
+	fcgi_close(fcgi);
+	return 0;
+}
+#endif
+
 int
 main(int argc, char **argv)
 {
 	static struct select select;
-	FCGX_Request request;
 
-	if (argc == 6 && prepare(&select, argv) != 0)
-		return 1;
-	if (FCGX_Init() != 0 || FCGX_InitRequest(&request, 0, 0) != 0)
-		return 1;
-	while (FCGX_Accept_r(&request) == 0) {
-		const int good = select.stmt == NULL || run(&select) == 0;
-		(void)FCGX_PutS(good ? "Content-Type: text/plain\r\n\r\nok" : "Status: 500\r\n\r\n", request.out);
-		FCGX_Finish_r(&request);
-	}
-	return 0;
+	return argc == 6 && prepare(&select, argv) != 0 ? 1 : serve(&select);
 }

@@ -8,7 +8,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { cpus, tmpdir } from "node:os";
-import { BUILD, CHECKOUT, contest, front, freePort, keep, latch, load, median, pool, post, pss, root, run, say, sleep,
+import { BUILD, CHECKOUT, contest, ended, front, freePort, keep, latch, load, median, must, pool, post, pss, root, run, say, sleep,
 	stopAll, until } from "./lib.mjs";
 import { write } from "./report.mjs";
 
@@ -39,15 +39,20 @@ async function begin() {
 	const { body } = await post(`${stage.url}/auth/login`, account);
 	stage.id = body.user_id;
 	stage.auth = { Authorization: `Bearer ${body.access_token}` };
-	stage.reply = await pool(dir, WORKERS, bin("limit"));
-	stage.select = await pool(dir, WORKERS, bin("limit"), [dbSocket, "latch", join(dir, "secrets/db-password"), "latch", stage.id]);
+	const sockets = {};
+	for (const program of ["limit", "limit-libfcgi"]) {
+		sockets[`${program} reply`] = await pool(dir, WORKERS, bin(program));
+		sockets[`${program} select`] = await pool(dir, WORKERS, bin(program), [dbSocket, "latch", join(dir, "secrets/db-password"), "latch",
+			stage.id]);
+	}
 	stage.fronts = {};
-	for (const server of ["lighttpd", "nginx"])
+	for (const server of ["lighttpd", "nginx"]) {
 		stage.fronts[server] = {
 			latch: server === "lighttpd" ? stage.url : await front(server, dir, join(dir, "run/latch.sock"), "/healthz"),
-			reply: await front(server, dir, stage.reply),
-			select: await front(server, dir, stage.select),
 		};
+		for (const [name, socket] of Object.entries(sockets))
+			stage.fronts[server][name] = await front(server, dir, socket);
+	}
 }
 
 /* ---- What people use instead ------------------------------------------------------------------------------------------ */
@@ -97,11 +102,14 @@ const measurements = {
 			say(`GET /users/me and jwks.json through ${server}`);
 			const got = await contest({
 				me: { url: `${urls.latch}/users/me`, headers: stage.auth },
-				select: { url: `${urls.select}/limit`, headers: stage.auth },
+				select: { url: `${urls["limit select"]}/limit`, headers: stage.auth },
+				selectLibfcgi: { url: `${urls["limit-libfcgi select"]}/limit`, headers: stage.auth },
 				jwks: { url: `${urls.latch}/.well-known/jwks.json` },
-				reply: { url: `${urls.reply}/limit` },
+				reply: { url: `${urls["limit reply"]}/limit` },
+				replyLibfcgi: { url: `${urls["limit-libfcgi reply"]}/limit` },
 			}, { rounds, seconds });
-			results[server] = { ...got.rate, meRatio: got.ratio("me", "select"), jwksRatio: got.ratio("jwks", "reply") };
+			results[server] = { ...got.rate, meRatio: got.ratio("me", "select"), meRatioLibfcgi: got.ratio("me", "selectLibfcgi"),
+				jwksRatio: got.ratio("jwks", "reply"), jwksRatioLibfcgi: got.ratio("jwks", "replyLibfcgi") };
 		}
 	},
 
@@ -109,7 +117,7 @@ const measurements = {
 		say("logins beside bare argon2id");
 		const bare = { async measure() {
 			await sleep(200);
-			return { rate: Number(run(bin("hashes"), [String(seconds), String(cores), "19456", "2", "1"])), failed: 0 };
+			return { rate: Number(run(bin("hashes"), [String(seconds), String(cores), "19456", "2", "1"])) };
 		} };
 		const got = await contest({
 			login: { url: `${stage.url}/auth/login`, body: JSON.stringify(account), connections: 2 * cores },
@@ -129,9 +137,9 @@ const measurements = {
 				them: { url: it.me, headers: it.headers },
 				latch: { url: `${stage.url}/users/me`, headers: stage.auth },
 			}, { rounds, seconds });
-			const login = await load(it.login, { seconds: 2 * seconds, connections: 2 * cores, body: JSON.stringify(account) });
-			results.alternatives[name] = { versions: it.versions, me: me.rate.them, meRatio: me.ratio("latch", "them"), login: login.rate,
-				loginFailed: login.failed };
+			const login = await must(it.login, { seconds: 5 * seconds, connections: 2 * cores, body: JSON.stringify(account) });
+			results.alternatives[name] = { versions: it.versions, me: me.rate.them, meRatio: me.ratio("latch", "them"),
+				login: login.rate };
 		}
 	},
 
@@ -173,9 +181,9 @@ const measurements = {
 			say(`the one-SELECT program beside ${loops} bare argon2id loops`);
 			const child = keep(bin("hashes"), [String(5 * seconds + 2), String(loops), "19456", "2", "1"]);
 			await sleep(1000);
-			const me = await load(`${stage.fronts.lighttpd.select}/limit`, { seconds: 5 * seconds, connections: 4 });
+			const me = await must(`${stage.fronts.lighttpd["limit select"]}/limit`, { seconds: 5 * seconds, connections: 4 });
 			results.flood.limits[loops] = me.p99_ms;
-			await new Promise((done) => (child.exitCode === null ? child.on("exit", done) : done()));
+			await new Promise((done) => (ended(child) ? done() : child.on("exit", done)));
 		}
 	},
 
@@ -186,7 +194,7 @@ const measurements = {
 			while (done < goal) {
 				say(`memory: ${done} of ${goal} requests`);
 				for (const options of [{ url: `${stage.url}/users/me`, headers: stage.auth }, { url: `${stage.url}/.well-known/jwks.json` }])
-					done += (await load(options.url, { ...options, seconds: goal > 1e5 ? 8 : 2 })).requests;
+					done += (await must(options.url, { ...options, seconds: goal > 1e5 ? 8 : 2 })).requests;
 			}
 			results.memory.push({ requests: done, pss_mb: pss(dir) });
 		}
@@ -194,11 +202,22 @@ const measurements = {
 
 	async users() {
 		results.users = [];
+		/* Two hundred of them, spread over the table, get a password that is known, and are asked for in turns. */
 		const one = async (n) => {
+			say(`${n} users: 200 of them log in`);
+			const ids = Array.from({ length: 200 }, (_, i) => 1 + Math.floor((i * (n - 1)) / 199));
+			const bodies = ids.map((id) => JSON.stringify({ ...account, email: `user${id}@example.org` }));
+			sql(`UPDATE users SET password_hash = (SELECT h FROM (SELECT password_hash AS h FROM users WHERE email = '${account.email}') AS x) ` +
+				`WHERE email IN (${ids.map((id) => `'user${id}@example.org'`).join(",")})`);
+			const headers = [];
+			for (const body of bodies)
+				headers.push({ Authorization: `Bearer ${(await post(`${stage.url}/auth/login`, JSON.parse(body))).body.access_token}` });
+			await until(() => Number(sql("SELECT variable_value FROM information_schema.global_status WHERE variable_name = " +
+				"'INNODB_BUFFER_POOL_PAGES_DIRTY'")) < 200, "the pages on the disk", 120_000);
 			const me = [], login = [];
 			for (let i = 0; i < rounds; i++) {
-				me.push((await load(`${stage.url}/users/me`, { seconds, headers: stage.auth })).rate);
-				login.push((await load(`${stage.url}/auth/login`, { seconds, connections: cores, body: JSON.stringify(account) })).rate);
+				me.push((await must(`${stage.url}/users/me`, { seconds, headers })).rate);
+				login.push((await must(`${stage.url}/auth/login`, { seconds, connections: 2 * cores, body: bodies })).rate);
 			}
 			results.users.push({ n, me: median(me), login: median(login) });
 		};
@@ -233,6 +252,13 @@ const measurements = {
 	},
 };
 
+async function stop() {
+	await stopAll();
+	rmSync(top, { recursive: true, force: true });
+}
+for (const signal of ["SIGINT", "SIGTERM"])
+	process.once(signal, () => stop().then(() => process.exit(1)));
+
 try {
 	const unknown = only?.find((name) => !(name in measurements));
 	if (unknown !== undefined)
@@ -241,10 +267,9 @@ try {
 	for (const [name, measure] of Object.entries(measurements))
 		if (only === undefined || only.includes(name))
 			await measure();
+	console.log(JSON.stringify(results, null, 2));
 	if (only === undefined)
 		write(results);
-	console.log(JSON.stringify(results, null, 2));
 } finally {
-	await stopAll();
-	rmSync(top, { recursive: true, force: true });
+	await stop();
 }

@@ -5,6 +5,7 @@
 
 #include "auth/token.h"
 #include "core/clock.h"
+#include "http/json.h"
 
 enum { BLOCKS = 15, BLOCK = 400, ARENA = 4 << 20 };
 
@@ -36,6 +37,7 @@ main(int argc, char **argv)
 	struct arena arena;
 	struct key key;
 
+	json_init();
 	if (argc != 2 || !token_alg_parse(str_of(argv[1]), &alg)
 	    || key_init(&key, STR("bench"), alg, (struct timestamp){ 0 }, jws_key_generate(alg)) != OK
 	    || keyring_replace(&ring, &key, 1) != OK || tokens_open(&tokens, &config, &ring) != OK
