@@ -55,6 +55,9 @@ json_decode(const struct schema *schema, struct str body, struct arena *arena, v
 	*out = arena_alloc(arena, schema->size);
 	if (*out == NULL)
 		return ERR_INTERNAL;
+	/* jansson 2.14 leaves out a NUL behind a number: what it has put back it takes for the end of its buffer. */
+	if (body.n > 0 && memchr(body.p, '\0', body.n) != NULL)
+		return ERR_JSON;
 	json_t *root = json_loadb(body.n > 0 ? body.p : "", body.n, JSON_REJECT_DUPLICATES, &error);
 	if (root == NULL)
 		return json_error_code(&error) == json_error_out_of_memory ? ERR_INTERNAL : ERR_JSON;
