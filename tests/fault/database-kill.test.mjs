@@ -11,6 +11,7 @@ const KILLS = form(50, 5);
 const CLIENTS = 6;
 
 const post = (path, json) => send("POST", path, { headers: { "Content-Type": "application/json" }, body: JSON.stringify(json) });
+const mark = `kill${Date.now().toString(36)}`; /* of this run: others may have left theirs */
 const sid = (token) => JSON.parse(Buffer.from(token.split(".")[1], "base64url")).sid;
 
 /* Everybody whom a client tried to register: {email, password, status, id}, and the session that some of them got. */
@@ -18,9 +19,9 @@ const tried = [];
 const odd = [];
 
 async function attempt(withLogin) {
-	const user = { email: uniqueEmail("kill"), password: newPassword() };
+	const user = { email: uniqueEmail(mark), password: newPassword() };
 	tried.push(user);
-	const answer = await post("/auth/register", { email: user.email, password: user.password, name: "Kill Nine", username: `k${tried.length}_${process.pid}` });
+	const answer = await post("/auth/register", { email: user.email, password: user.password, name: "Kill Nine", username: `${mark}.${tried.length}` });
 	user.status = answer.status;
 	if (answer.status === 201)
 		user.id = answer.json().id;
@@ -76,7 +77,7 @@ test(`kill -9 of mariadbd ${KILLS} times in the middle of registrations: every 2
 	assert.deepEqual(workers(), before, "the same workers");
 
 	/* What the database holds of those who were tried. */
-	const rows = new Map((await sql("SELECT u.email, u.id, u.status, u.password_hash, u.last_login_at IS NOT NULL, COUNT(s.id) FROM users u LEFT JOIN sessions s ON s.user_id = u.id WHERE u.email LIKE 'kill%' GROUP BY u.id"))
+	const rows = new Map((await sql(`SELECT u.email, u.id, u.status, u.password_hash, u.last_login_at IS NOT NULL, COUNT(s.id) FROM users u LEFT JOIN sessions s ON s.user_id = u.id WHERE u.email LIKE '${mark}%' GROUP BY u.id`))
 		.map(([email, id, status, hash, seen, sessions]) => [email, { id, status, hash, seen: seen === "1", sessions: Number(sessions) }]));
 	const sessions = new Set((await sql("SELECT id FROM sessions")).map(([id]) => id));
 	const lost = promised().filter((user) => rows.get(user.email)?.id !== user.id);
