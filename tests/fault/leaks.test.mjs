@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import net from "node:net";
 import { test } from "node:test";
 import { BASE, MOUNT, sleep, workers } from "../http/lib/instance.mjs";
-import { newPassword, newSession, newUser, uniqueEmail } from "../http/lib/users.mjs";
+import { login, newPassword, newSession, newUser, uniqueEmail } from "../http/lib/users.mjs";
 import { descriptors, form, lanes, memory, progress, pss, say, worst } from "./lib/fault.mjs";
 
 const REQUESTS = form(1_000_000, 20_000), WARM_UP = form(50_000, 8_000), CLIENTS = 12;
@@ -12,6 +12,7 @@ const REQUESTS = form(1_000_000, 20_000), WARM_UP = form(50_000, 8_000), CLIENTS
 const SLACK_KIB = 256;
 
 const { hostname, port, host } = new URL(BASE);
+/* One is asked about, the other logs in: somebody's many log-ins end his oldest session. */
 const user = await newSession();
 const spare = await newUser();
 
@@ -85,16 +86,16 @@ class Line {
 const request = (method, path, headers = "", body = "") => `${method} ${MOUNT}${path} HTTP/1.1\r\nHost: ${host}\r\n${headers}${method === "GET" ? "" : `Content-Length: ${Buffer.byteLength(body)}\r\n`}\r\n${body}`;
 const json = (path, body, method = "POST", more = "") => request(method, path, `Content-Type: application/json\r\n${more}`, JSON.stringify(body));
 const bearer = (token) => `Authorization: Bearer ${token}\r\n`;
-const me = request("GET", "/users/me", bearer(user.token));
-const [head, claims] = user.token.split(".");
+const me = () => request("GET", "/users/me", bearer(user.token));
+const forged = () => `${user.token.slice(0, user.token.lastIndexOf("."))}.${"A".repeat(86)}`;
 
 /* How often in some thousand; the status that it must have (hashing ones may be told that all are busy); what it sends. */
 const MIX = [
-	[420, [200], () => me],
+	[420, [200], me],
 	[120, [200], () => request("GET", "/.well-known/jwks.json")],
 	[60, [404], () => request("GET", `/nothing/${Math.random()}`)],
 	[60, [401], () => request("GET", "/users/me", bearer("not.a.token"))],
-	[60, [401], () => request("GET", "/users/me", bearer(`${head}.${claims}.${"A".repeat(86)}`))],
+	[60, [401], () => request("GET", "/users/me", bearer(forged()))],
 	[40, [401], () => request("GET", "/users/me")],
 	[40, [400], () => request("POST", "/auth/login", "Content-Type: application/json\r\n", "{\"email\": [[[")],
 	[40, [422], () => json("/auth/register", { email: "nobody", password: "short", name: "x".repeat(300) })],
@@ -105,10 +106,10 @@ const MIX = [
 	[20, [200], () => request("GET", "/openapi.json")],
 	[20, [409], () => json("/auth/register", { email: spare.email, password: newPassword() })],
 	[1, [201, 503], () => json("/auth/register", { email: uniqueEmail("leak"), password: newPassword() })],
-	[2, [200, 503], () => json("/auth/login", { email: user.email, password: user.password })],
-	[2, [401, 503], () => json("/auth/login", { email: user.email, password: newPassword() })],
-	[25, null, () => [me, 20 + Math.floor(Math.random() * (me.length - 20))]],
-	[25, null, () => [me, me.length]],
+	[2, [200, 503], () => json("/auth/login", { email: spare.email, password: spare.password })],
+	[2, [401, 503], () => json("/auth/login", { email: spare.email, password: newPassword() })],
+	[25, null, () => [me(), 20 + Math.floor(Math.random() * 300)]],
+	[25, null, () => [me(), Infinity]],
 	[5, null, () => [json("/auth/login", { email: user.email, password: "x".repeat(30_000) }), 9000]],
 ];
 const wheel = MIX.flatMap((kind) => Array(kind[0]).fill(kind));
@@ -156,6 +157,10 @@ test(`${REQUESTS} mixed requests: memory and descriptors of every worker stay fl
 	const began = performance.now();
 	const rate = () => `${done.answered + done.brokenOff} requests, ${Math.round((1000 * (done.answered + done.brokenOff)) / (performance.now() - began))}/s; RSS ${range(workers().map((pid) => memory(pid).VmRSS))} KiB`;
 	const quiet = progress(rate, 30_000);
+	/* Before the token expires. */
+	const renew = setInterval(() => login(user).then((answer) => {
+		user.token = answer.access_token;
+	}, () => {}), 300_000);
 	let before, after;
 	try {
 		await load(WARM_UP);
@@ -165,6 +170,7 @@ test(`${REQUESTS} mixed requests: memory and descriptors of every worker stay fl
 		after = await look();
 	} finally {
 		quiet();
+		clearInterval(renew);
 	}
 	const grown = after.map((w, i) => w.own - before[i].own);
 	t.diagnostic(`after ${WARM_UP} requests: ${told(before)}`);

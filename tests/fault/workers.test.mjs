@@ -3,16 +3,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { send } from "../http/lib/http.mjs";
 import { config, sleep, until, workers } from "../http/lib/instance.mjs";
-import { newSession, tryLogin } from "../http/lib/users.mjs";
+import { newSession, newUser, tryLogin } from "../http/lib/users.mjs";
 import { form, lanes, memory, progress, quantile, worst } from "./lib/fault.mjs";
 
 const SECONDS = form(60, 8);
 const PAUSE_MS = 150;
 const size = Number(config("workers"));
 const hashKib = Number(config("argon2_memory_kib"));
+/* One asks, the other logs in: somebody's many log-ins end his oldest session. */
 const user = await newSession();
+const other = await newUser();
 
-const login = () => send("POST", "/auth/login", { headers: { "Content-Type": "application/json" }, body: JSON.stringify({ email: user.email, password: user.password }) });
+const login = () => send("POST", "/auth/login", { headers: { "Content-Type": "application/json" }, body: JSON.stringify({ email: other.email, password: other.password }) });
 const me = () => send("GET", "/users/me", { headers: { Authorization: `Bearer ${user.token}` } });
 
 /* What memory of its own a worker has says whether it is at a hash, and so in a lane; stopped, it stays there. */
@@ -91,6 +93,6 @@ test(`kill -9 of random workers under load for ${SECONDS} s: each costs one requ
 	}, 2000, "the lanes full again");
 	assert.deepEqual(after, idle, "the lanes afterwards");
 	/* And they can all be used: as many log-ins at once as may be in a lane or wait for one. */
-	for (const answer of await Promise.all(Array.from({ length: idle.room }, () => tryLogin(user.email, user.password, { patient: false }))))
+	for (const answer of await Promise.all(Array.from({ length: idle.room }, () => tryLogin(other.email, other.password, { patient: false }))))
 		assert.equal(answer.status, 200, answer.text);
 });
