@@ -48,9 +48,10 @@ start_web() {
 	printf 'listen 127.0.0.1:%s;\n' "$port" >"$dir/app/listen.conf"
 	as mkdir -p "$dir/run/tmp"
 	[ "$port" -ge "$free_from" ] || low_port=yes
-	# The environment and the working directory that the configuration relies on.
+	# The environment and the working directory that the configuration relies on. lighttpd takes no descriptors at all beyond
+	# the soft limit when it cannot have all of its max-fds: so it begins with what may be had.
 	# shellcheck disable=SC2016
-	set -- sh -c 'cd "$1" && shift && exec env "$@"' sh "$dir" "LATCH_PORT=$port" "LATCH_SOCKET=$dir/run/latch.sock" \
+	set -- sh -c 'ulimit -S -n "$(ulimit -H -n)"; cd "$1" && shift && exec env "$@"' sh "$dir" "LATCH_PORT=$port" "LATCH_SOCKET=$dir/run/latch.sock" \
 		"LATCH_DOCS=$dir/app/docs" "LATCH_REFUSED=$dir/app/refused.json" "LATCH_TMP=$dir/run/tmp"
 	# shellcheck disable=SC2086
 	as "$@" $test "$conf.new"
