@@ -1,5 +1,5 @@
-# make, make check, make fuzz SECONDS=, make coverage, make install DESTDIR= PREFIX=, make dist; V=1 shows the commands.
-# WERROR=1 is for CI.
+# make, make check, make fuzz SECONDS=, make fault, make bench, make coverage, make install DESTDIR= PREFIX=,
+# make dist; V=1 shows the commands. WERROR=1 is for CI.
 VERSION = 0.1.0
 PREFIX = /usr/local
 SYSCONFDIR = /etc
@@ -37,7 +37,7 @@ MAN = latch-fcgi.8 latchctl.1 latch.conf.5
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
-.PHONY: FORCE all programs asan coverage-build web check unit unit-programs fuzz fuzz-replay fuzz-targets coverage bench lint
+.PHONY: FORCE all programs asan coverage-build web check fault unit unit-programs fuzz fuzz-replay fuzz-targets coverage bench lint
 .PHONY: format install dist clean
 all: programs web
 programs: $(BUILD)/latch-fcgi $(BUILD)/latchctl
@@ -118,6 +118,10 @@ build/common-passwords.txt: node_modules/.package-lock.json
 
 check:
 	$(Q)./deploy/check
+
+# What breaks around latch, in full: databases and workers killed, slow clients, a million requests.
+fault: all
+	$(Q)tests/fault/run
 
 unit-programs: $(TESTS)
 unit: $(TESTS)
