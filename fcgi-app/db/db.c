@@ -233,40 +233,53 @@ prepare_all(struct db *db)
 	return OK;
 }
 
-static enum err
-connect_now(struct db *db)
+/* One that is not taken, out of memory say, would leave a connection that cuts values, or waits for ever. */
+static bool
+set_options(struct db *db, bool tls)
 {
 	const struct config *c = db->config;
-	const bool tcp = c->db_socket[0] == '\0', tls = tcp && c->db_tls_ca[0] != '\0';
-	const bool owner = db->as == DB_AS_OWNER;
-	const unsigned connect_s = c->db_connect_timeout_s, io_s = statement_max_s(db);
-	const unsigned no_files = 0;
-	char init[256];
+	const unsigned connect_s = c->db_connect_timeout_s, no_files = 0, io_s = statement_max_s(db);
 	const my_bool verify = tls, no = 0;
+	char init[256];
 
-	db->schema_disagrees = false;
-	db->mysql = mysql_init(NULL);
-	if (db->mysql == NULL)
-		return ERR_INTERNAL;
-	/* On, a lost connection would come back in the middle of a transaction and autocommit its second half. */
-	mysql_options(db->mysql, MYSQL_OPT_RECONNECT, &no);
-	mysql_options(db->mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
-	mysql_options(db->mysql, MYSQL_OPT_READ_TIMEOUT, &io_s);
-	mysql_options(db->mysql, MYSQL_OPT_WRITE_TIMEOUT, &io_s);
-	mysql_optionsv(db->mysql, MARIADB_OPT_IO_WAIT, wait_for_server);
-	mysql_options(db->mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-	mysql_options(db->mysql, MYSQL_OPT_LOCAL_INFILE, &no_files);
 	/* Strict, so that a value is refused and never cut. The server gives a statement up before we stop waiting for it, so
 	 * that what happened is known. */
 	(void)snprintf(init, sizeof(init),
 	               "SET time_zone = '+00:00', innodb_lock_wait_timeout = 1, max_statement_time = %u.%u, "
 	               "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
 	               io_s - 1, (unsigned)STATEMENT_TENTHS);
-	mysql_options(db->mysql, MYSQL_INIT_COMMAND, init);
-	mysql_options(db->mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
-	if (tls)
-		mysql_options(db->mysql, MYSQL_OPT_SSL_CA, c->db_tls_ca);
+	const struct {
+		enum mysql_option option;
+		const void *value;
+	} options[] = {
+		/* On, a lost connection would come back in the middle of a transaction and autocommit its second half. */
+		{ MYSQL_OPT_RECONNECT, &no },          { MYSQL_OPT_CONNECT_TIMEOUT, &connect_s },
+		{ MYSQL_OPT_READ_TIMEOUT, &io_s },     { MYSQL_OPT_WRITE_TIMEOUT, &io_s },
+		{ MYSQL_SET_CHARSET_NAME, "utf8mb4" }, { MYSQL_OPT_LOCAL_INFILE, &no_files },
+		{ MYSQL_INIT_COMMAND, init },          { MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify },
+		{ MYSQL_OPT_SSL_CA, c->db_tls_ca }, /* the last, for it is not always wanted */
+	};
 
+	errno = 0; /* that it has no memory for a text the library does not say */
+	for (size_t i = 0; i < COUNT(options) - (tls ? 0 : 1); i++)
+		if (mysql_options(db->mysql, options[i].option, options[i].value) != 0 || errno == ENOMEM)
+			return false;
+	return mysql_optionsv(db->mysql, MARIADB_OPT_IO_WAIT, wait_for_server) == 0;
+}
+
+static enum err
+connect_now(struct db *db)
+{
+	const struct config *c = db->config;
+	const bool tcp = c->db_socket[0] == '\0', tls = tcp && c->db_tls_ca[0] != '\0';
+	const bool owner = db->as == DB_AS_OWNER;
+
+	db->schema_disagrees = false;
+	db->mysql = mysql_init(NULL);
+	if (db->mysql == NULL || !set_options(db, tls)) {
+		(void)snprintf(db->error, sizeof(db->error), "connect: out of memory");
+		return ERR_INTERNAL;
+	}
 	if (mysql_real_connect(db->mysql, tcp ? c->db_host : NULL, owner ? c->db_owner_user : c->db_user,
 	                       owner ? c->db_owner_password : c->db_password, c->db_name, tcp ? c->db_port : 0,
 	                       tcp ? NULL : c->db_socket, CLIENT_FOUND_ROWS)
@@ -607,11 +620,15 @@ transaction_once(struct db *db, db_work *work, void *argument)
 		return err;
 	err = work(db, argument);
 	/* After a deadlock the server has rolled back, and a COMMIT would say OK with nothing written. */
-	if (err == OK && !db->deadlocked)
-		return db_run_text(db, "COMMIT");
+	if (err == OK && !db->deadlocked && (err = db_run_text(db, "COMMIT")) == OK)
+		return OK;
+	/* Also after a COMMIT that the server refused: left open, the transaction would be committed by the next one. */
 	call_begins(db, statement_max_s(db));
 	if (!db->broken && mysql_rollback(db->mysql) != 0)
 		db->broken = true;
+	/* Not at the next request, which may be long in coming: until then the server would keep the rows locked. */
+	if (db->broken)
+		disconnect(db);
 	return db->deadlocked ? ERR_DB : err;
 }
 
@@ -622,7 +639,7 @@ db_transaction(struct db *db, db_work *work, void *argument)
 
 	for (int i = 0; i < TRANSACTION_TRIES; i++) {
 		err = transaction_once(db, work, argument);
-		if (err == OK || !db->deadlocked || db->broken)
+		if (err == OK || !db->deadlocked || db->mysql == NULL)
 			break;
 	}
 	return err;
