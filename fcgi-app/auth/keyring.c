@@ -95,7 +95,8 @@ write_jwks(struct keyring *ring)
 	ring->jwks_n = used;
 
 	char tag[BASE64URL_SIZE(ETAG_BYTES)];
-	(void)SHA256((const unsigned char *)ring->jwks, used, digest);
+	if (SHA256((const unsigned char *)ring->jwks, used, digest) == NULL)
+		return ERR_INTERNAL;
 	(void)base64url_encode(digest, ETAG_BYTES, tag);
 	(void)snprintf(ring->etag, sizeof(ring->etag), "\"%.22s\"", tag);
 	return OK;
@@ -114,6 +115,12 @@ free_others(const struct key *keys, size_t n, const struct key *kept, size_t nke
 	}
 }
 
+void
+keyring_drop(const struct keyring *ring, const struct key *keys, size_t n)
+{
+	free_others(keys, n, ring->keys, ring->n);
+}
+
 enum err
 keyring_replace(struct keyring *ring, const struct key *keys, size_t n)
 {
@@ -122,7 +129,7 @@ keyring_replace(struct keyring *ring, const struct key *keys, size_t n)
 	if (n <= KEYRING_MAX)
 		memcpy(next.keys, keys, n * sizeof(*keys));
 	if (n > KEYRING_MAX || write_jwks(&next) != OK) {
-		free_others(keys, n, ring->keys, ring->n);
+		keyring_drop(ring, keys, n);
 		return ERR_INTERNAL;
 	}
 	free_others(ring->keys, ring->n, keys, n);

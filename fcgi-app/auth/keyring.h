@@ -49,6 +49,8 @@ const struct key *keyring_signer(const struct keyring *ring, struct timestamp no
 /* Replaces the keys by `n` others and takes their jws over; one that an old key shares stays, the others of the old keys
  * are freed. Makes the JWK Set anew. ERR_INTERNAL: nothing changed, and every jws that the ring did not have is freed. */
 enum err keyring_replace(struct keyring *ring, const struct key *keys, size_t n) MUST_USE;
+/* Frees every jws of those keys that the ring does not have. */
+void keyring_drop(const struct keyring *ring, const struct key *keys, size_t n);
 void keyring_clear(struct keyring *ring);
 
 #endif

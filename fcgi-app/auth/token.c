@@ -47,13 +47,17 @@ claims_json(const struct config *config, const struct uuid *subject, const struc
 
 	if (jwt_new(&jwt) != 0)
 		return NULL;
+	(void)pool_failed();
 	if (jwt_add_grant(jwt, "iss", config->issuer) == 0 && jwt_add_grant(jwt, "aud", config->audience) == 0
 	    && jwt_add_grant(jwt, "sub", subject->text) == 0 && jwt_add_grant(jwt, "sid", session->text) == 0
 	    && jwt_add_grant(jwt, "jti", id.text) == 0 && jwt_add_grant_int(jwt, "iat", now_s) == 0
 	    && jwt_add_grant_int(jwt, "exp", now_s + config->access_ttl_s) == 0)
 		json = jwt_get_grants_json(jwt, NULL);
 	jwt_free(jwt);
-	return json;
+	if (!pool_failed())
+		return json;
+	pool_free(json);
+	return NULL;
 }
 
 /* header . payload . signature (RFC 7515, 3.1) */
@@ -175,14 +179,17 @@ read_claims(const struct config *config, struct str token, int64_t now_s, struct
 	 * look at and would leave behind in its memory: without that the text opens no door. */
 	if (!str_copy(text, sizeof(text), (struct str){ token.p, header.n + payload.n + 2 }))
 		return ERR_TOKEN;
+	/* Out of memory, it and jansson blame the token. */
+	(void)pool_failed();
+	errno = 0;
 	const int failure = jwt_decode(&jwt, text, NULL, 0);
 	if (failure != 0)
-		return failure == ENOMEM ? ERR_INTERNAL : ERR_TOKEN;
+		return errno == ENOMEM || pool_failed() ? ERR_INTERNAL : ERR_TOKEN;
 	enum err err = claims_canonical(jwt, payload);
 	if (err == OK && !claims_hold(jwt, config, now_s, out))
 		err = ERR_TOKEN;
 	jwt_free(jwt);
-	return err;
+	return pool_failed() ? ERR_INTERNAL : err;
 }
 
 static struct token_slot *
@@ -214,9 +221,11 @@ token_check(struct tokens *tokens, struct str token, struct timestamp now, struc
 		*out = slot->claims;
 		return OK;
 	}
-	/* The signature first: nothing of the token is looked into before it holds. */
+	/* The signature first: nothing of the token is looked into before it holds. Why it does not OpenSSL does not say: a good
+	 * token must not be called bad because memory was out. */
+	errno = 0;
 	if (!keyring_verifies(tokens->keyring, token))
-		return ERR_TOKEN;
+		return errno == ENOMEM ? ERR_INTERNAL : ERR_TOKEN;
 	const enum err err = read_claims(tokens->config, token, now_s, out);
 	if (err == OK) {
 		memcpy(slot->digest, digest, sizeof(digest));

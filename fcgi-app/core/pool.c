@@ -15,6 +15,7 @@ enum { POOL_SIZE = 32 * 1024 };
 static struct {
 	alignas(max_align_t) unsigned char bytes[POOL_SIZE];
 	size_t used, live; /* bytes handed out since the block was empty; pieces of them not yet given back */
+	bool failed;
 } pool;
 
 void *
@@ -25,8 +26,11 @@ pool_alloc(size_t size)
 	/* A piece is never empty: an address one past the block's end would not be known as the block's. */
 	if (size == 0)
 		size = 1;
-	if (size > room || (size + align - 1) / align * align > room)
-		return malloc(size);
+	if (size > room || (size + align - 1) / align * align > room) {
+		void *p = malloc(size);
+		pool.failed = pool.failed || p == NULL;
+		return p;
+	}
 	void *p = pool.bytes + pool.used;
 	pool.used += (size + align - 1) / align * align;
 	pool.live++;
@@ -49,4 +53,13 @@ pool_free(void *p)
 		return;
 	explicit_bzero(pool.bytes, pool.used);
 	pool.used = 0;
+}
+
+bool
+pool_failed(void)
+{
+	const bool failed = pool.failed;
+
+	pool.failed = false;
+	return failed;
 }

@@ -8,11 +8,16 @@
 #ifndef LATCH_CORE_POOL_H
 #define LATCH_CORE_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* As malloc(3): aligned for anything; NULL when memory is out. */
 void *pool_alloc(size_t size);
 /* Takes back what pool_alloc gave; NULL is nothing. */
 void pool_free(void *p);
+
+/* Whether pool_alloc has given NULL since this was last asked. jansson does not always say: it goes on with a text that
+ * lacks a piece. */
+bool pool_failed(void);
 
 #endif

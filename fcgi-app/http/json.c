@@ -50,17 +50,20 @@ decode_field(const struct field *field, const json_t *value, struct arena *arena
 enum err
 json_decode(const struct schema *schema, struct str body, struct arena *arena, void **out, struct reason *why)
 {
-	json_error_t error;
-
 	*out = arena_alloc(arena, schema->size);
 	if (*out == NULL)
 		return ERR_INTERNAL;
 	/* jansson 2.14 leaves out a NUL behind a number: what it has put back it takes for the end of its buffer. */
 	if (body.n > 0 && memchr(body.p, '\0', body.n) != NULL)
 		return ERR_JSON;
-	json_t *root = json_loadb(body.n > 0 ? body.p : "", body.n, JSON_REJECT_DUPLICATES, &error);
+	(void)pool_failed();
+	json_t *root = json_loadb(body.n > 0 ? body.p : "", body.n, JSON_REJECT_DUPLICATES, NULL);
+	if (pool_failed()) {
+		json_decref(root);
+		return ERR_INTERNAL;
+	}
 	if (root == NULL)
-		return json_error_code(&error) == json_error_out_of_memory ? ERR_INTERNAL : ERR_JSON;
+		return ERR_JSON;
 	if (!json_is_object(root) || deeper_than(root, JSON_DEPTH_MAX)) {
 		json_decref(root);
 		return ERR_JSON;

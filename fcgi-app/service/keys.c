@@ -1,5 +1,6 @@
 #include "service/keys.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "core/log.h"
@@ -42,20 +43,29 @@ rebuild(struct app *app, const struct signing_key *rows, size_t n)
 {
 	struct key keys[KEYRING_MAX];
 	size_t kept = 0, unusable = 0;
-	bool changed = app->keyring.generation == 0;
+	bool changed = app->keyring.generation == 0, starved = false;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && !starved; i++) {
 		const struct key *old = keyring_find(&app->keyring, str_of(rows[i].kid));
 		if (old != NULL) {
 			keys[kept] = *old;
 			changed = changed || old->sign_from.ms != rows[i].sign_from.ms;
 			keys[kept++].sign_from = rows[i].sign_from;
-		} else if (open_key(app, &rows[i], &keys[kept]) == OK) {
+			continue;
+		}
+		errno = 0;
+		if (open_key(app, &rows[i], &keys[kept]) == OK) {
 			changed = true;
 			kept++;
 		} else {
+			starved = errno == ENOMEM;
 			unusable++;
 		}
+	}
+	/* Left out, its tokens would be refused. */
+	if (starved) {
+		keyring_drop(&app->keyring, keys, kept);
+		return ERR_INTERNAL;
 	}
 	if (unusable != app->keys_unusable && unusable > 0)
 		log_error("%zu signing keys do not open: is key_file the one they were made with?", unusable);
