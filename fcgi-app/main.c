@@ -75,14 +75,21 @@ serve(struct fcgi *fcgi, struct app *app, struct arena *arena)
 	}
 }
 
-/* With the database away the worker serves, and says 503; with a schema that does not fit it must not. */
+/* With the database away the worker serves, and says 503; with a schema that does not fit, or without keys, it must not. */
 static bool
 first_look(struct app *app)
 {
-	if (keys_refresh(app) == OK)
+	const enum err err = keys_refresh(app);
+
+	if (err == OK)
 		return true;
 	if (db_schema_disagrees(app->db)) {
 		log_error("the database does not fit this program (latchctl migrate?): %s", db_error(app->db));
+		return false;
+	}
+	/* The next one may have more luck; this one would refuse good tokens. */
+	if (err == ERR_INTERNAL) {
+		log_error("the signing keys cannot be read: out of memory?");
 		return false;
 	}
 	log_warn("starting without the database: %s", db_error(app->db));

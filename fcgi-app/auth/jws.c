@@ -2,6 +2,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/decoder.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -202,6 +203,77 @@ jws_verify(const struct jws_key *key, struct str input, const unsigned char *sig
 	EVP_MD_CTX_free(ctx);
 	return ok;
 }
+
+/* ---- Self-test ------------------------------------------------------------------------------------------------- */
+
+static bool starved; /* OpenSSL has been refused memory */
+
+static void *
+watched_malloc(size_t size, const char *file, int line)
+{
+	void *p = malloc(size);
+
+	(void)file;
+	(void)line;
+	starved = starved || p == NULL;
+	return p;
+}
+
+static void *
+watched_realloc(void *old, size_t size, const char *file, int line)
+{
+	void *p = realloc(old, size);
+
+	(void)file;
+	(void)line;
+	starved = starved || (p == NULL && size > 0);
+	return p;
+}
+
+static void
+watched_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
+
+/* What jws_key_import looks for. */
+static bool
+decoders_there(void)
+{
+	EVP_PKEY *pkey = NULL;
+	OSSL_DECODER_CTX *ctx =
+		OSSL_DECODER_CTX_new_for_pkey(&pkey, "DER", "PrivateKeyInfo", "EC", EVP_PKEY_KEYPAIR, NULL, NULL);
+	const bool ok = ctx != NULL && OSSL_DECODER_CTX_get_num_decoders(ctx) > 0;
+
+	OSSL_DECODER_CTX_free(ctx);
+	return ok;
+}
+
+enum err
+jws_self_test(void)
+{
+	unsigned char signature[JWS_SIGNATURE_MAX];
+	const struct str input = STR("self-test");
+	size_t n;
+
+	(void)CRYPTO_set_mem_functions(watched_malloc, watched_realloc, watched_free);
+	if (OSSL_LIB_CTX_get0_global_default() == NULL || !decoders_there())
+		return ERR_INTERNAL;
+	struct jws_key *key = jws_key_generate(TOKEN_ES256);
+	const bool ok = key != NULL && jws_sign(key, input, signature, &n) == OK && jws_verify(key, input, signature, n);
+	jws_key_free(key);
+	return ok ? OK : ERR_INTERNAL;
+}
+
+bool
+jws_starved(void)
+{
+	return starved;
+}
+
+/* ---- Keys for others ------------------------------------------------------------------------------------------- */
 
 static enum err
 ec_jwk(const struct jws_key *key, char out[JWK_TEXT_MAX])

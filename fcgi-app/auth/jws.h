@@ -14,6 +14,13 @@ struct jws_key;
 
 enum { JWS_SIGNATURE_MAX = 512, JWK_TEXT_MAX = 1024 };
 
+/* Makes a key and uses it. OpenSSL sets up its context, its generators and its tables of algorithms at their first use;
+ * where memory is out just then it crashes later, or goes on for good with a part of them. So this comes before anything
+ * else of OpenSSL, and on ERR_INTERNAL the process must not go on. */
+enum err jws_self_test(void) MUST_USE;
+/* Whether OpenSSL has been refused memory since then: what it set up meanwhile may not be whole. */
+bool jws_starved(void);
+
 /* A new key: P-256, RSA 3072 with exponent 65537, or 32 random bytes. NULL when OpenSSL fails. jws_key_free it. */
 struct jws_key *jws_key_generate(enum token_alg alg) MUST_USE;
 /* The private key as PKCS #8 DER (RFC 5958), or the HMAC secret. Wipe *out. */

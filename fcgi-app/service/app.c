@@ -21,6 +21,17 @@ open_files(struct app *app, FILE *complaints)
 	return ok;
 }
 
+/* All of OpenSSL that is needed later is set up here, so that a shortage of memory shows now: see auth/jws.h. */
+static bool
+crypto_works(const struct app *app)
+{
+	const struct str purpose = STR("latch self-test"), label = STR("");
+	struct bytes sealed, plain;
+
+	return jws_self_test() == OK && seal(&app->master, purpose, label, "x", 1, &sealed) == OK
+	    && unseal(&app->master, purpose, label, &sealed, &plain) == OK && !jws_starved();
+}
+
 bool
 app_open(struct app *app, const char *config_file, char *const *environment, enum app_role role, FILE *complaints)
 {
@@ -42,7 +53,7 @@ app_open(struct app *app, const char *config_file, char *const *environment, enu
 	}
 	hasher_init(&app->hasher, config, worker ? &app->lanes : NULL);
 	app->db = db_new(config, DB_AS_SERVICE);
-	if (app->db != NULL && tokens_open(&app->tokens, config, &app->keyring) == OK)
+	if (app->db != NULL && crypto_works(app) && tokens_open(&app->tokens, config, &app->keyring) == OK)
 		return true;
 	(void)fprintf(complaints, "out of memory\n");
 	return false;
