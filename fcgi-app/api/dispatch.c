@@ -76,8 +76,10 @@ reply_problem(struct ctx *c, enum err err)
 	const struct problem *problem = &problems[err];
 	struct str body;
 
-	if (write_problem(c, problem, &body) != OK)
+	if (write_problem(c, problem, &body) != OK) {
+		problem = &problems[ERR_INTERNAL];
 		body = STR("{\"title\":\"Internal error\",\"status\":500,\"code\":\"internal_error\"}");
+	}
 	c->response->status = problem->status;
 	c->response->content_type = "application/problem+json";
 	c->response->body = body;

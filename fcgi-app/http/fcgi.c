@@ -48,8 +48,10 @@ fcgi_open(int listener)
 	struct sigaction action = { .sa_handler = on_stop };
 	sigset_t block;
 
-	if (fcgi == NULL)
+	if (fcgi == NULL) {
+		log_error("out of memory");
 		return NULL;
+	}
 	fcgi->listener = listener;
 	fcgi->epoll = -1;
 	fcgi->connection.fd = -1;
