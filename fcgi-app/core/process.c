@@ -1,6 +1,7 @@
 #include "core/process.h"
 
 #include <malloc.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -17,6 +18,8 @@ process_harden(void)
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
 	(void)umask(077);
+	/* A log that has reached the size it may have is a write that fails, as on a full disk, and not the end. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	/* Left to itself malloc would raise its threshold with the first 19 MiB that are freed, and then keep them. */
 	(void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
 	process_wipe_freed(true);
