@@ -177,6 +177,15 @@ $(BUILD)/bench/limit-libfcgi: tests/bench/limit.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -DLIBFCGI $(HARDENING_LD) $(LDFLAGS) -o $@ $< -lfcgi $(LIBS)
 
+# ---- faults ------------------------------------------------------------------------------------------------------
+
+# What tests/fault preloads into a worker. -fno-builtin: a compiler that knows what malloc does would put calloc into it.
+build/inject.so: $(wildcard tests/fault/inject*.[ch]) Makefile
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -isystem $(MARIADB_INCLUDE) $(WARNINGS) -g -O1 -fno-omit-frame-pointer -fno-builtin \
+		-fPIC -shared -o $@ $(filter %.c,$^)
+
 # ---- the source --------------------------------------------------------------------------------------------------
 
 lint: programs

@@ -1,0 +1,270 @@
+/*
+ * What a worker is asked while the Nth of its calls fails, and what must hold whatever fails: the answer is right or an
+ * error of the contract's, the worker serves on, and what it left in the database is whole.
+ */
+import assert from "node:assert/strict";
+import { newPassword, unique } from "../http/lib/users.mjs";
+import { FULL, Worker } from "./inject-worker.mjs";
+
+const EX_OSERR = 71; /* how a worker ends whose libraries gave up */
+const AGAIN_MS = 3000; /* within that it serves again */
+const WRONG_MAX = Number(process.env.LATCH_FAULT_MAX ?? 20);
+const QUIET = 3; /* so many runs in which nothing failed end a walk: the number of calls varies by a few */
+
+/* A worker in which nothing fails, to look at what the others left. */
+export const witness = new Worker({ shim: false });
+
+const signIn = (worker, user, password = user.password) => worker.ask("POST", "/auth/login", { json: { email: user.email, password } });
+const me = (worker, token) => worker.ask("GET", "/users/me", { token });
+
+/** An account with a session, made by the witness. */
+export async function somebody() {
+	const user = { email: `${unique("f")}@fault.example`, password: newPassword() };
+	const made = await witness.ask("POST", "/auth/register", { json: user });
+	assert.equal(made.status, 201, made.text);
+	return { ...user, id: made.json().id, token: await session(user) };
+}
+
+async function session(user) {
+	const answer = await signIn(witness, user);
+	assert.equal(answer.status, 200, answer.text);
+	return answer.json().access_token;
+}
+
+/** Whether that password signs in, asked of the witness. */
+async function fits(user, password) {
+	const answer = await signIn(witness, user, password);
+	assert.ok([200, 401].includes(answer.status), answer.text);
+	return answer.status === 200;
+}
+
+/*
+ * Each: begin(user) makes what one request needs, ask(worker, it) is that request, good(answer, it) throws unless a
+ * success is a true one, and left(it, failed) says what is there after an error, or throws where that must not be.
+ */
+export const scenes = {
+	"POST /auth/register": {
+		begin: async () => ({ email: `${unique("f")}@fault.example`, password: newPassword() }),
+		ask: (worker, it) => worker.ask("POST", "/auth/register", { json: { ...it, name: "Ada" } }),
+		async good(answer, it) {
+			assert.equal(answer.status, 201, answer.text);
+			assert.equal(answer.json().email, it.email);
+			assert.match(answer.headers.location, new RegExp(`/users/${answer.json().id}$`));
+			assert.ok(await fits(it, it.password), "201, and the account cannot sign in");
+		},
+		async left(it) {
+			if (!(await fits(it, it.password))) {
+				const again = await witness.ask("POST", "/auth/register", { json: it });
+				assert.equal(again.status, 201, `the account is neither there nor free: ${again.text}`);
+				return "no account";
+			}
+			const { name, email } = (await me(witness, await session(it))).json();
+			assert.deepEqual({ name, email }, { name: "Ada", email: it.email });
+			return "whole account";
+		},
+	},
+	"POST /auth/login": {
+		begin: async (user) => user,
+		ask: (worker, it) => signIn(worker, it),
+		async good(answer, it) {
+			assert.equal(answer.status, 200, answer.text);
+			const shown = await me(witness, answer.json().access_token);
+			assert.equal(shown.status, 200, shown.text);
+			assert.equal(shown.json().id, it.id);
+		},
+		async left(it, answer) {
+			assert.doesNotMatch(answer?.text ?? "", /eyJ/, "an error with a token");
+			return "no token";
+		},
+	},
+	"GET /users/me": {
+		/* Each time another token: one that was seen before is not looked into again. */
+		begin: async (user) => ({ ...user, token: await session(user) }),
+		ask: (worker, it) => me(worker, it.token),
+		async good(answer, it) {
+			assert.equal(answer.status, 200, answer.text);
+			assert.equal(answer.json().email, it.email);
+		},
+		left: async () => "nothing to leave",
+	},
+	"PATCH /users/me": {
+		begin: async (user) => ({ ...user, old: (await me(witness, user.token)).json(), name: unique("n"), phone_number: `+49${String(Math.random()).slice(2, 11)}` }),
+		ask: (worker, it) => worker.ask("PATCH", "/users/me", { token: it.token, json: { name: it.name, phone_number: it.phone_number } }),
+		async good(answer, it) {
+			assert.equal(answer.status, 200, answer.text);
+			assert.equal(await this.left(it), "all of the change");
+			assert.equal(answer.json().name, it.name);
+		},
+		async left(it) {
+			const { name, phone_number } = (await me(witness, it.token)).json();
+			if (name === it.old.name && phone_number === it.old.phone_number)
+				return "nothing of the change";
+			assert.deepEqual({ name, phone_number }, { name: it.name, phone_number: it.phone_number }, "half of the change");
+			return "all of the change";
+		},
+	},
+	"POST /users/me/password": {
+		begin: async (user) => ({ ...(user.now ??= { ...user }), next: newPassword(), owner: user }),
+		ask: (worker, it) => worker.ask("POST", "/users/me/password", { token: it.token, json: { current_password: it.password, new_password: it.next } }),
+		async good(answer, it) {
+			assert.equal(answer.status, 204, answer.text);
+			assert.equal(await this.left(it), "the new password");
+		},
+		async left(it) {
+			const old = await fits(it, it.password), fresh = await fits(it, it.next);
+			assert.notEqual(old, fresh, old ? "both passwords sign in" : "neither password signs in");
+			it.owner.now.password = old ? it.password : it.next;
+			return old ? "the old password" : "the new password";
+		},
+	},
+};
+
+/** An answer that may be given to a client when something failed here. */
+function checkError(answer) {
+	assert.ok(answer.status >= 500, `${answer.status} ${answer.text}`);
+	assert.equal(answer.headers["content-type"], "application/problem+json");
+	assert.match(answer.headers["x-request-id"] ?? "", /^[\w.:-]{8,128}$/);
+	const problem = answer.json();
+	assert.equal(problem.status, answer.status, answer.text);
+	assert.ok(["500 internal_error", "503 unavailable", "503 busy"].includes(`${problem.status} ${problem.code}`), answer.text);
+}
+
+/** How a worker ended that gave up. */
+export function checkEnd(worker) {
+	assert.deepEqual(worker.end, { code: EX_OSERR, signal: null }, worker.log);
+	assert.match(worker.log, /level=error /, "no line in the log tells why");
+}
+
+/** It ends when it is told to, and no sanitizer has complained. */
+export async function checkClean(worker) {
+	const end = await worker.stop();
+	assert.equal(worker.reports(), "");
+	assert.deepEqual(end, { code: 0, signal: null }, worker.log.slice(-2000));
+}
+
+async function servesAgain(worker, user) {
+	for (const end = Date.now() + AGAIN_MS; ;) {
+		const answer = await me(worker, user.token);
+		if (answer?.status === 200)
+			return;
+		assert.equal(answer?.status, 503, `then it answers ${answer?.status} ${answer?.text}`);
+		assert.ok(Date.now() < end, `not again within ${AGAIN_MS} ms`);
+		await new Promise((done) => setTimeout(done, 50));
+	}
+}
+
+const words = (tally) => [...tally].sort().map(([what, n]) => `${n} ${what}`).join(", ");
+
+/** The numbers that are tried: every one, or in the short form every so many from a random one on. */
+export function* numbers(every) {
+	const from = FULL ? 1 : Number(process.env.LATCH_FAULT_FROM ?? 1 + Math.floor(Math.random() * every));
+	for (let n = from; ; n += FULL ? 1 : every)
+		yield n;
+}
+
+/** One scene with its Nth call failing, for N = 1, 2, 3, ... until nothing fails; tells what came of it. */
+export async function walk(t, name, fault, { every = 7 } = {}) {
+	const scene = scenes[name], other = await somebody();
+	let user;
+	const tally = new Map(), wrong = [], add = (what) => tally.set(what, (tally.get(what) ?? 0) + 1);
+	let worker = await new Worker().start(), first, last;
+	await servesAgain(worker, other);
+
+	async function once(n) {
+		/* An old session ends when its user has too many new ones. */
+		user = n % 16 === 1 || user === undefined ? await somebody() : user;
+		const it = await scene.begin(user);
+		worker.inject({ ...fault, nth: n });
+		const answer = await scene.ask(worker, it);
+		const { hits, what } = worker.result();
+		const which = `${name}, call ${n} (${what})`;
+		try {
+			if (answer === undefined) {
+				await worker.ended;
+				checkEnd(worker);
+				assert.equal(worker.reports(), "");
+				add(`ended; ${await scene.left(it)}`);
+				worker = await new Worker().start();
+			} else if (answer.status < 300 || hits === 0) {
+				await scene.good(answer, it);
+				add(hits > 0 ? "answered all the same" : "without a fault");
+			} else {
+				checkError(answer);
+				add(`${answer.status}; ${await scene.left(it, answer)}`);
+			}
+			await servesAgain(worker, other);
+		} catch (error) {
+			wrong.push(`${which}: ${error.message.split("\n").slice(0, 12).join(" ")}`);
+			if (worker.end)
+				worker = await new Worker().start();
+		}
+		return hits;
+	}
+
+	let quiet = 0;
+	for (const n of numbers(every)) {
+		first ??= n;
+		last = n;
+		quiet = (await once(n)) > 0 ? 0 : quiet + 1;
+		if (quiet === QUIET || wrong.length >= WRONG_MAX)
+			break;
+	}
+	t.diagnostic(`${name}: calls ${first} to ${last}${FULL ? "" : `, every ${every}th (LATCH_FAULT_FROM=${first} repeats it)`}: ${words(tally)}`);
+	try {
+		await checkClean(worker);
+	} catch (error) {
+		wrong.push(error.message);
+	}
+	assert.deepEqual(wrong, []);
+}
+
+/** The boot with its Nth call failing: it serves, or ends and says why. */
+export async function walkBoot(t, fault, { every, jobs = 4 } = {}) {
+	const user = await somebody();
+	const tally = new Map(), wrong = [], add = (what) => tally.set(what, (tally.get(what) ?? 0) + 1);
+	const all = numbers(every);
+	let over = false, first, last;
+
+	async function once(n, deep = false) {
+		const worker = new Worker({ deep });
+		await worker.boot({ ...fault, nth: n });
+		try {
+			const serves = await worker.booted();
+			const { hits, what } = worker.result();
+			over = over || hits === 0;
+			worker.which = `boot, call ${n} (${what})`;
+			if (serves)
+				await servesAgain(worker, user);
+			await worker.stop();
+			/* Whose leak it is takes long to find out. */
+			if (!deep && worker.reports().includes("LeakSanitizer"))
+				return once(n, true);
+			assert.equal(worker.reports(), "");
+			if (serves) {
+				assert.deepEqual(worker.end, { code: 0, signal: null }, worker.log);
+				add(hits > 0 ? "served" : "without a fault");
+			} else {
+				assert.equal(worker.end.signal, null, worker.log);
+				assert.notEqual(worker.end.code, 0, worker.log);
+				assert.match(worker.log, /\w/, "it ends, and says nothing");
+				add(`ended with ${worker.end.code}`);
+			}
+		} catch (error) {
+			wrong.push(`${worker.which}: ${error.message.split("\n").slice(0, 40).join("\n")}`);
+		} finally {
+			if (!worker.end)
+				await worker.stop();
+		}
+	}
+
+	await Promise.all(Array.from({ length: jobs }, async () => {
+		while (!over && wrong.length < WRONG_MAX) {
+			const n = all.next().value;
+			first ??= n;
+			last = n;
+			await once(n);
+		}
+	}));
+	t.diagnostic(`boot: calls ${first} to ${last}${FULL ? "" : `, every ${every}th (LATCH_FAULT_FROM=${first} repeats it)`}: ${words(tally)}`);
+	assert.deepEqual(wrong, []);
+}

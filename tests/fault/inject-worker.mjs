@@ -1,0 +1,202 @@
+/*
+ * One worker with the sanitizers, with the configuration and the database of the instance under test, on a socket of its
+ * own, and with build/inject.so preloaded: the test asks it by FastCGI and says, through the file that inject.h describes,
+ * which of its calls fail.
+ */
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { chmodSync, closeSync, copyFileSync, existsSync, mkdtempSync, openSync, readFileSync, readdirSync, readSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse } from "../http/lib/http.mjs";
+import { CHECKOUT, CONF, until } from "../http/lib/instance.mjs";
+
+export const FULL = process.env.LATCH_FAULT_FULL === "1";
+export const MEMORY = 1, DATABASE = 2;
+export const KINDS = ["lost", "lost after", "gone", "no memory", "deadlock", "interrupted"];
+
+const WORDS = ["domain", "at_main", "nth", "forever", "kind", "trace", "counted", "hits", "shift_s"];
+const WHAT = 8 * WORDS.length, SIZE = WHAT + 64;
+const ANSWER_MS = 10_000;
+
+/* The service's user has to reach all of it. */
+const tmp = mkdtempSync(join(tmpdir(), "latch-inject-"));
+chmodSync(tmp, 0o1777);
+export const PROGRAM = join(tmp, "latch-fcgi"), SHIM = join(tmp, "inject.so");
+
+/* The checkout may be where the service's user cannot go. */
+function build() {
+	if (existsSync(PROGRAM))
+		return;
+	execFileSync("make", ["-s", "asan", "GOALS=build/asan/latch-fcgi"], { cwd: CHECKOUT, stdio: ["ignore", "ignore", "inherit"] });
+	execFileSync("make", ["-s", "build/inject.so"], { cwd: CHECKOUT, stdio: ["ignore", "ignore", "inherit"] });
+	copyFileSync(join(CHECKOUT, "build", "inject.so"), SHIM);
+	copyFileSync(join(CHECKOUT, "build", "asan", "latch-fcgi"), PROGRAM);
+}
+
+const running = new Set();
+process.on("exit", () => {
+	for (const child of running)
+		child.kill("SIGKILL");
+	rmSync(tmp, { recursive: true, force: true });
+});
+
+const as = process.getuid() === 0 ? ["setpriv", "--reuid", "latch", "--regid", "latch", "--init-groups", "--no-new-privs", "--"] : [];
+
+let started = 0;
+
+export class Worker {
+	/**
+	 * `shim` false: nothing is preloaded. `limits`: words that go before the program's name, prlimit(1) say. `deep`: the
+	 * sanitizer looks deep into each call stack, which takes long, so that it can tell whose a leak is.
+	 */
+	constructor({ shim = true, settings = {}, limits = [], stderr = "pipe", deep = false } = {}) {
+		Object.assign(this, { shim, settings, limits, log: "", where: stderr, deep });
+		this.name = join(tmp, String(++started));
+	}
+
+	/** Starts it, and waits until it answers. */
+	async start() {
+		await this.boot();
+		await until(async () => this.end || (await this.ask("GET", "/healthz")), 10_000, "the worker's first answer");
+		assert.equal(this.end, undefined, this.log);
+		return this;
+	}
+
+	/** Starts it with a fault, which counts from the first line of main(). */
+	async boot(fault = {}) {
+		build();
+		writeFileSync(`${this.name}.control`, Buffer.alloc(SIZE));
+		chmodSync(`${this.name}.control`, 0o666);
+		rmSync(`${this.name}.sock`, { force: true });
+		this.control = openSync(`${this.name}.control`, "r+");
+		this.inject({ ...fault, domain: 0, at_main: fault.domain ?? 0 });
+		const asan = `verify_asan_link_order=0:detect_leaks=1:detect_stack_use_after_return=1:log_path=${this.name}.asan${this.deep ? ":fast_unwind_on_malloc=0" : ""}`;
+		const environment = { PATH: process.env.PATH, ASAN_OPTIONS: asan, UBSAN_OPTIONS: `halt_on_error=1:print_stacktrace=1:log_path=${this.name}.ubsan`,
+			LSAN_OPTIONS: `suppressions=${join(tmp, "lsan")}:print_suppressions=0`,
+			LATCH_ARGON2_MEMORY_KIB: "1024", LATCH_ARGON2_PASSES: "1", ...this.settings };
+		/* What OpenSSL itself loses when memory is out while it loads its tables: a few bytes, once, and no object of ours. */
+		writeFileSync(join(tmp, "lsan"), "leak:EVP_*_fetch\nleak:*_do_all_provided\nleak:OSSL_LIB_CTX_get0_global_default\n");
+		const inner = this.shim ? [`LD_PRELOAD=${SHIM}`, `INJECT_FILE=${this.name}.control`] : [];
+		const words = [...as, "env", "-i", ...Object.entries(environment).map(([k, v]) => `${k}=${v}`), "spawn-fcgi", "-n", "-s", `${this.name}.sock`, "-M", "0666", "--",
+			"/usr/bin/env", ...this.limits, "env", ...inner, PROGRAM, "--config", CONF];
+		const child = this.child = spawn(words[0], words.slice(1), { stdio: ["ignore", "ignore", this.where], cwd: "/" });
+		running.add(child);
+		this.log = "";
+		this.child.stderr?.on("data", (part) => (this.log += part));
+		this.end = undefined;
+		this.ended = new Promise((done) => child.on("close", (code, signal) => {
+			running.delete(child);
+			done((this.end = { code, signal }));
+		}));
+	}
+
+	get pid() {
+		return this.child.pid;
+	}
+
+	/** What fails from now on: {domain, nth, forever, kind, trace}; {} for nothing. The counters begin at 0. */
+	inject(fault = {}) {
+		const bytes = Buffer.alloc(SIZE);
+		WORDS.forEach((word, i) => bytes.writeBigInt64LE(BigInt(fault[word] ?? 0), 8 * i));
+		/* Last what switches it on. */
+		writeSync(this.control, bytes, 8, SIZE - 8, 8);
+		writeSync(this.control, bytes, 0, 8, 0);
+	}
+
+	/** Nothing fails any more; what the library counted: {counted, hits, what}. */
+	result() {
+		writeSync(this.control, Buffer.alloc(8), 0, 8, 0);
+		return this.#read();
+	}
+
+	#read() {
+		const bytes = Buffer.alloc(SIZE);
+		readSync(this.control, bytes, 0, SIZE, 0);
+		const word = (name) => Number(bytes.readBigInt64LE(8 * WORDS.indexOf(name)));
+		return { booting: word("at_main") !== 0, counted: word("counted"), hits: word("hits"), what: bytes.toString("latin1", WHAT).replace(/\0.*/s, "") };
+	}
+
+	/** After boot(): waits until it serves or has ended; true when it serves. */
+	async booted() {
+		await until(() => this.end || !this.#read().booting, 30_000, "the worker's boot");
+		return !this.end;
+	}
+
+	/** One request on a connection of its own: as http.mjs's answers, or undefined when it ended without one. */
+	async ask(method, path, { json, token, timeout = ANSWER_MS } = {}) {
+		await until(() => this.end || existsSync(`${this.name}.sock`), 10_000, "the worker's socket");
+		const body = json === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(json));
+		const parameters = { REQUEST_METHOD: method, PATH_INFO: path, SCRIPT_NAME: "", REMOTE_ADDR: "127.0.0.1", CONTENT_LENGTH: String(body.length),
+			...(json !== undefined && { CONTENT_TYPE: "application/json" }), ...(token !== undefined && { HTTP_AUTHORIZATION: `Bearer ${token}` }) };
+		return exchange(`${this.name}.sock`, parameters, body, timeout);
+	}
+
+	/** SIGTERM, and how it ended: {code, signal}. */
+	async stop() {
+		if (!this.end)
+			this.child.kill("SIGTERM");
+		const late = setTimeout(() => this.child.kill("SIGKILL"), 20_000);
+		await this.ended;
+		clearTimeout(late);
+		closeSync(this.control);
+		return this.end;
+	}
+
+	/** What the sanitizers said: text, "" when nothing. */
+	reports() {
+		return readdirSync(tmp).filter((file) => new RegExp(`^${this.name.split("/").pop()}\\.(asan|ubsan)\\.`).test(file))
+			.map((file) => readFileSync(join(tmp, file), "utf8")).join("\n");
+	}
+}
+
+function record(type, content) {
+	const parts = [];
+	for (let at = 0; at < content.length; at += 65528) {
+		const part = content.subarray(at, at + 65528);
+		parts.push(Buffer.from([1, type, 0, 1, part.length >> 8, part.length & 255, 0, 0]), part);
+	}
+	return Buffer.concat([...parts, Buffer.from([1, type, 0, 1, 0, 0, 0, 0])]);
+}
+
+function pair(name, value) {
+	const length = (n) => (n < 128 ? Buffer.from([n]) : Buffer.from([128 | (n >> 24), n >> 16, n >> 8, n]));
+	return Buffer.concat([length(name.length), length(value.length), Buffer.from(name), Buffer.from(value)]);
+}
+
+/* FastCGI 1.0: one request of id 1, role responder, on a connection that is not kept. */
+function exchange(socketPath, parameters, body, timeout) {
+	return new Promise((done, fail) => {
+		const startedAt = performance.now();
+		const received = [];
+		const socket = net.connect(socketPath);
+		socket.setTimeout(timeout, () => {
+			socket.destroy();
+			fail(new Error(`${parameters.REQUEST_METHOD} ${parameters.PATH_INFO}: no answer within ${timeout} ms`));
+		});
+		socket.on("connect", () => socket.end(Buffer.concat([Buffer.from([1, 1, 0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
+			record(4, Buffer.concat(Object.entries(parameters).map(([k, v]) => pair(k, v)))), record(5, body)])));
+		socket.on("data", (part) => received.push(part));
+		socket.on("error", () => {}); /* what came before it counts */
+		socket.on("close", () => done(unwrap(Buffer.concat(received), startedAt)));
+	});
+}
+
+/* The standard output among the records, as an HTTP answer; undefined without a request's end. */
+function unwrap(bytes, startedAt) {
+	const out = [];
+	let ended = false;
+	for (let at = 0; at + 8 <= bytes.length;) {
+		const size = bytes.readUInt16BE(at + 4), next = at + 8 + size + bytes[at + 6];
+		if (bytes[at + 1] === 6)
+			out.push(bytes.subarray(at + 8, at + 8 + size));
+		ended = ended || bytes[at + 1] === 3;
+		at = next;
+	}
+	const text = Buffer.concat(out);
+	if (!ended || text.length === 0)
+		return undefined;
+	assert.equal(text.toString("latin1", 0, 8), "Status: ", text.toString("latin1", 0, 100));
+	return parse(Buffer.concat([Buffer.from("HTTP/1.1 "), text.subarray(8)]), startedAt);
+}
