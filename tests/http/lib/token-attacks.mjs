@@ -190,16 +190,14 @@ const plain = (text) => text.replaceAll("-", "+").replaceAll("_", "/");
 /** Every part in other base64 than the canonical, the signature being over the text as it is sent. */
 export function encodings(key, claims) {
 	const out = {};
-	const pad = (n) => claimsText({ ...claims, pad: `\u00ff\u00fe\u00ff~?${"x".repeat(n)}` });
 	const head = b64(headerOf(key));
-	/* Claims whose length leaves bits to spare, and whose text and signature have a letter that plain base64 writes otherwise. */
-	let text = pad(0);
-	for (let n = 0; Buffer.byteLength(text) % 3 === 0 || plain(b64(text)) === b64(text) || plain(signed(key, head, b64(text))) === signed(key, head, b64(text)); n++)
-		text = pad(n);
-	const body = b64(text);
-	let sig = "";
-	while (plain(sig) === sig)
+	let text, body, sig;
+	/* Claims whose length leaves bits to spare; and they and their signature have a letter that plain base64 writes otherwise. */
+	for (let n = 0; n === 0 || Buffer.byteLength(text) % 3 === 0 || plain(body) === body || plain(sig) === sig; n++) {
+		text = claimsText({ ...claims, pad: `\u00ff\u00fe\u00ff~?${n}${"x".repeat(n % 3)}` });
+		body = b64(text);
 		sig = signatureOf(key, `${head}.${body}`).toString("base64url");
+	}
 	const ways = { "padded": (part) => `${part}=`, "padded twice": (part) => `${part}==`, "with a space in it": (part) => `${part.slice(0, 9)} ${part.slice(9)}`, "with a tab in it": (part) => `${part.slice(0, 9)}\t${part.slice(9)}`, "with %3D": (part) => `${part}%3D`, "with a letter more": (part) => `${part}A`,
 		"with a star": (part) => `${part}*`, "with a letter beyond ASCII": (part) => `${part}\u00e9`, "with bits to spare": (part) => (part.length % 4 === 0 ? null : twin(part)), "in plain base64": (part) => (plain(part) === part ? null : plain(part)) };
 	for (const [what, way] of Object.entries(ways)) {
