@@ -12,12 +12,9 @@ static const struct failure {
 	unsigned code;
 	const char *state;
 } failures[KIND__COUNT] = {
-	[KIND_LOST] = { CR_SERVER_LOST, "HY000" },
-	[KIND_LOST_AFTER] = { CR_SERVER_LOST, "HY000" },
-	[KIND_GONE] = { CR_SERVER_GONE_ERROR, "HY000" },
-	[KIND_NO_MEMORY] = { CR_OUT_OF_MEMORY, "HY000" },
-	[KIND_DEADLOCK] = { ER_LOCK_DEADLOCK, "40001" },
-	[KIND_INTERRUPTED] = { ER_STATEMENT_TIMEOUT, "70100" },
+	[KIND_LOST] = { CR_SERVER_LOST, "HY000" },       [KIND_LOST_AFTER] = { CR_SERVER_LOST, "HY000" },
+	[KIND_GONE] = { CR_SERVER_GONE_ERROR, "HY000" }, [KIND_NO_MEMORY] = { CR_OUT_OF_MEMORY, "HY000" },
+	[KIND_DEADLOCK] = { ER_LOCK_DEADLOCK, "40001" }, [KIND_INTERRUPTED] = { ER_STATEMENT_TIMEOUT, "70100" },
 };
 
 static const struct failure *

@@ -42,7 +42,8 @@ process.on("exit", () => {
 	rmSync(tmp, { recursive: true, force: true });
 });
 
-const as = process.getuid() === 0 ? ["setpriv", "--reuid", "latch", "--regid", "latch", "--init-groups", "--no-new-privs", "--"] : [];
+/** What goes before a command that the service's user is to run. */
+export const as = process.getuid() === 0 ? ["setpriv", "--reuid", "latch", "--regid", "latch", "--init-groups", "--no-new-privs", "--"] : [];
 
 let started = 0;
 
