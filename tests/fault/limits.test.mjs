@@ -66,7 +66,7 @@ async function limitFiles(pid, soft) {
 	assert.equal(done.code, 0, done.stderr);
 }
 
-test("no descriptor is left for a connection: requests wait, the log says error 24, the processor is idle; then they are answered", async (t) => {
+test("no descriptor is left for a connection: requests wait, the log says why, the processor is idle; then they are answered", async (t) => {
 	const worker = await new Worker({ shim: false }).start();
 	const user = await somebody();
 	assert.equal((await me(worker, user.token)).status, 200);
@@ -81,7 +81,7 @@ test("no descriptor is left for a connection: requests wait, the log says error 
 	await sleep(2000);
 	const spent = ticks(worker.pid) - before;
 	assert.ok(!answered, "answered without a descriptor");
-	assert.match(worker.log, /level=error FastCGI accept: .*(error 24|Too many open files)/);
+	assert.match(worker.log, /level=error FastCGI accept: Too many open files/);
 	const lines = worker.log.match(/FastCGI accept/g).length;
 	assert.ok(lines >= 5 && lines <= 40, `${lines} lines about it in 2.2 s`);
 	assert.ok(spent <= 20, `it used ${spent} of 200 ticks of the processor`);
