@@ -27,8 +27,8 @@ after(async () => {
 async function during(modes, each, base) {
 	const attacks = modes.map((mode) => attack(mode, each, base));
 	try {
-		/* Below that it is no attack. */
-		const held = await until(() => connections(base) >= 0.95 * each * modes.length && connections(base), 20_000, "the slow connections");
+		/* Below that it is no attack. Slow readers may be gone again: nginx resets who has not read for some seconds. */
+		const held = await until(() => connections(base) >= 0.6 * each * modes.length && connections(base), 20_000, "the slow connections");
 		return { held, ...await healthy(user.token, MEASURE_MS), still: connections(base) };
 	} finally {
 		await Promise.all(attacks.map((one) => one.stop()));
