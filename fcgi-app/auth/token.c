@@ -179,7 +179,7 @@ read_claims(const struct config *config, struct str token, int64_t now_s, struct
 	 * look at and would leave behind in its memory: without that the text opens no door. */
 	if (!str_copy(text, sizeof(text), (struct str){ token.p, header.n + payload.n + 2 }))
 		return ERR_TOKEN;
-	/* Out of memory, it and jansson blame the token. */
+	/* Out of memory, libjwt and jansson blame the token. */
 	(void)pool_failed();
 	errno = 0;
 	const int failure = jwt_decode(&jwt, text, NULL, 0);
