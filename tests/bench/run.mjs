@@ -17,6 +17,8 @@ const only = process.env.BENCH_ONLY?.split(",");
 const cores = cpus().length, WORKERS = 8;
 const bin = (name) => join(BUILD, "bench", name);
 const account = { email: "bench@example.org", password: "seven-Otters-drum" };
+/* Whose log-ins are measured: with the hundred-and-first of them the first session ends. */
+const guest = { ...account, email: "guest@example.org" };
 
 const top = mkdtempSync(join(tmpdir(), "latch-bench."));
 const dir = join(top, "latch");
@@ -35,7 +37,8 @@ async function begin() {
 	say("stacks: latch behind lighttpd and nginx, the limit programs behind the same");
 	run("chmod", ["755", top]);
 	stage.url = latch(dir, await freePort(), "--workers", String(WORKERS));
-	await post(`${stage.url}/auth/register`, account);
+	for (const one of [account, guest])
+		await post(`${stage.url}/auth/register`, one);
 	const { body } = await post(`${stage.url}/auth/login`, account);
 	stage.id = body.user_id;
 	stage.auth = { Authorization: `Bearer ${body.access_token}` };
@@ -120,7 +123,7 @@ const measurements = {
 			return { rate: Number(run(bin("hashes"), [String(seconds), String(cores), "19456", "2", "1"])) };
 		} };
 		const got = await contest({
-			login: { url: `${stage.url}/auth/login`, body: JSON.stringify(account), connections: 2 * cores },
+			login: { url: `${stage.url}/auth/login`, body: JSON.stringify(guest), connections: 2 * cores },
 			bare,
 		}, { rounds, seconds });
 		results.login = { ...got.rate, ratio: got.ratio("login", "bare") };
@@ -170,7 +173,7 @@ const measurements = {
 			say(`GET /users/me while 64 clients log in (${name})`);
 			latch(dir, new URL(stage.url).port, "--workers", String(WORKERS), ...settings);
 			const length = 5 * seconds;
-			const flood = load(`${stage.url}/auth/login`, { seconds: length + 2, connections: 64, body: JSON.stringify(account) });
+			const flood = load(`${stage.url}/auth/login`, { seconds: length + 2, connections: 64, body: JSON.stringify(guest) });
 			await sleep(1000);
 			const me = await load(`${stage.url}/users/me`, { seconds: length, connections: 4, headers: stage.auth });
 			results.flood[name] = { p99_ms: me.p99_ms, rate: me.rate, failed: me.failed, logins: (await flood).rate };
@@ -212,8 +215,7 @@ const measurements = {
 			const headers = [];
 			for (const body of bodies)
 				headers.push({ Authorization: `Bearer ${(await post(`${stage.url}/auth/login`, JSON.parse(body))).body.access_token}` });
-			await until(() => Number(sql("SELECT variable_value FROM information_schema.global_status WHERE variable_name = " +
-				"'INNODB_BUFFER_POOL_PAGES_DIRTY'")) < 200, "the pages on the disk", 120_000);
+			await sleep(10_000); /* what was filled in is still being written */
 			const me = [], login = [];
 			for (let i = 0; i < rounds; i++) {
 				me.push((await must(`${stage.url}/users/me`, { seconds, headers })).rate);
