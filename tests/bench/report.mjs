@@ -64,7 +64,7 @@ function machine(r) {
 		`- MariaDB ${version("mariadb-server-core")}, lighttpd ${version("lighttpd")}, nginx ${version("nginx")}, ${run("openssl", ["version"]).trim().split(" ").slice(0, 2).join(" ")}, ` +
 			`libargon2 ${version("libargon2-1")}, wrk ${version("wrk")}`,
 		...Object.values(r.alternatives).map((it) => `- ${it.versions}`),
-		`- latch ${run(join(CHECKOUT, "build/latch-fcgi"), ["--version"]).trim()}, ${r.WORKERS} workers; ${run("git", ["rev-parse", "--short", "HEAD"]).trim()}, ` +
+		`- ${run(join(CHECKOUT, "build/latch-fcgi"), ["--version"]).trim()}, ${r.WORKERS} workers; ${run("git", ["rev-parse", "--short", "HEAD"]).trim()}, ` +
 			new Date().toISOString().slice(0, 10),
 	];
 }
