@@ -192,7 +192,7 @@ lint: programs
 	$(Q)BUILD=$(BUILD) tests/lint/run
 
 format:
-	$(Q)clang-format -i fcgi-app/*.c fcgi-app/*/*.[ch] tests/unit/*.[ch] tests/bench/*.c tests/fuzz/*.[ch] tests/fault/*.[ch]
+	$(Q)clang-format -i fcgi-app/*.c fcgi-app/*/*.[ch] tests/unit/*.[ch] tests/bench/*.[ch] tests/fuzz/*.[ch] tests/fault/*.[ch]
 
 # ---- packages ----------------------------------------------------------------------------------------------------
 
