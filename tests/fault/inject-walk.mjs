@@ -149,8 +149,8 @@ async function servesAgain(worker, user) {
 const words = (tally) => [...tally].sort().map(([what, n]) => `${n} ${what}`).join(", ");
 
 /** The numbers that are tried: every one, or in the short form every so many from a random one on. */
-export function* numbers(every) {
-	const from = FULL ? 1 : Number(process.env.LATCH_FAULT_FROM ?? 1 + Math.floor(Math.random() * every));
+export function* numbers(every, first = 1 + Math.floor(Math.random() * every)) {
+	const from = FULL ? 1 : Number(process.env.LATCH_FAULT_FROM ?? first);
 	for (let n = from; ; n += FULL ? 1 : every)
 		yield n;
 }
@@ -207,10 +207,10 @@ export async function walk(t, name, fault, { every = 7 } = {}) {
 }
 
 /** The boot with its Nth call failing: it serves, or ends and says why. */
-export async function walkBoot(t, fault, { every, jobs = 4 } = {}) {
+export async function walkBoot(t, fault, { every, start, jobs = 4 } = {}) {
 	const user = await somebody();
 	const tally = new Map(), wrong = [], add = (what) => tally.set(what, (tally.get(what) ?? 0) + 1);
-	const all = numbers(every);
+	const all = numbers(every, start);
 	let over = false, first, last;
 
 	async function once(n, deep = false) {
