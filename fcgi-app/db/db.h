@@ -65,7 +65,7 @@ struct stmt {
 
 enum { STMT_COLUMNS_MAX = 24, STMT_PARAMS_MAX = 16 };
 
-/* A file's statements. db.c knows every table. */
+/* A file's statements. connection.c knows every table. */
 struct stmt_table {
 	const struct stmt *stmts;
 	size_t n;

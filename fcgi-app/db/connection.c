@@ -1,0 +1,317 @@
+#include <errno.h>
+#include <mysqld_error.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/handle.h"
+
+static const struct stmt_table *const service_tables[] = { &users_statements, &sessions_statements,
+	                                                       &signing_keys_statements, &migrations_statements,
+	                                                       &server_statements };
+static const struct stmt_table *const owner_tables[] = { &migrations_statements };
+
+enum { RECONNECT_PAUSE_US = 250000, MIGRATION_TIMEOUT_S = 3600, STATEMENT_TENTHS = 8, CONNECT_MEMORY = 96 * 1024 };
+
+/* ---- Errors ---------------------------------------------------------------------------------------------------- */
+
+/* The server's message may quote values, so only its number and SQLSTATE are kept: what they mean stands in the
+ * manual, and the statement's name says where. */
+enum err
+db_failed(struct db *db, const char *where, unsigned code, const char *state)
+{
+	(void)snprintf(db->error, sizeof(db->error), "%s: error %u (SQLSTATE %s)", where, code, state);
+	switch (code) {
+	case ER_DUP_ENTRY:
+		return ERR_DUPLICATE;
+	case ER_LOCK_DEADLOCK:
+		db->deadlocked = true;
+		return ERR_DB;
+	default:
+		break;
+	}
+	/* What the server says about one statement leaves the connection whole; what the client library says (2000 and up)
+	 * and a server that is going down do not. */
+	if ((code >= 2000 && code < 3000) || code == ER_SERVER_SHUTDOWN || code == ER_CONNECTION_KILLED
+	    || code == ER_UNKNOWN_COM_ERROR)
+		db->broken = true;
+	return ERR_DB;
+}
+
+/* The same where the message can hold no value: connecting and preparing. */
+static enum err
+failed_plainly(struct db *db, const char *where, unsigned code, const char *message)
+{
+	const enum err err = db_failed(db, where, code, "");
+
+	(void)snprintf(db->error, sizeof(db->error), "%s: error %u: %s", where, code, message);
+	return err;
+}
+
+const char *
+db_error(const struct db *db)
+{
+	return db->error;
+}
+
+bool
+db_schema_disagrees(const struct db *db)
+{
+	return db->schema_disagrees;
+}
+
+/* ---- Waiting --------------------------------------------------------------------------------------------------- */
+
+/* The connection whose call is going on: the library's hook takes no argument of ours. */
+static struct db *caller;
+
+unsigned
+db_statement_max_s(const struct db *db)
+{
+	return db->as == DB_AS_OWNER ? MIGRATION_TIMEOUT_S : db->config->db_timeout_s;
+}
+
+void
+db_call_begins(struct db *db, unsigned max_s)
+{
+	caller = db;
+	db->call_waited_us = 0;
+	db->call_max_us = (uint64_t)max_s * 1000000;
+}
+
+static uint64_t
+left(uint64_t max, uint64_t used)
+{
+	return used < max ? max - used : 0;
+}
+
+/* In the place of the library's own wait, whose time-out holds for one read only: a server that sends a byte now and then
+ * would keep a worker for minutes. The owner's migrations may take their time. */
+static int
+wait_for_server(my_socket fd, my_bool reading, int timeout_ms)
+{
+	struct db *db = caller;
+	struct pollfd ready = { .fd = fd, .events = reading ? POLLIN : POLLOUT };
+	uint64_t most_us = left(db->call_max_us, db->call_waited_us);
+	const uint64_t request_max_us = (uint64_t)DB_BUDGET_MS * 1000 + (uint64_t)db_statement_max_s(db) * 1000000;
+
+	if (db->as != DB_AS_OWNER && most_us > left(request_max_us, db->waited_us))
+		most_us = left(request_max_us, db->waited_us);
+	if (timeout_ms <= 0 || most_us / 1000 < (uint64_t)timeout_ms)
+		timeout_ms = (int)((most_us + 999) / 1000);
+	const uint64_t start_us = clock_mono_us();
+	int rc;
+	do
+		rc = poll(&ready, 1, timeout_ms);
+	while (rc < 0 && errno == EINTR);
+	const uint64_t us = clock_mono_us() - start_us;
+	db->waited_us += us;
+	db->call_waited_us += us;
+	if (rc == 0)
+		errno = ETIMEDOUT;
+	return rc;
+}
+
+/* ---- Connecting ------------------------------------------------------------------------------------------------ */
+
+void
+db_disconnect(struct db *db)
+{
+	caller = db;
+	for (size_t i = 0; i < PREPARED_MAX; i++) {
+		if (db->prepared[i] != NULL)
+			(void)mysql_stmt_close(db->prepared[i]);
+		db->prepared[i] = NULL;
+	}
+	if (db->mysql != NULL)
+		mysql_close(db->mysql);
+	db->mysql = NULL;
+	db->broken = false;
+}
+
+MYSQL_STMT **
+db_handle_of(struct db *db, const struct stmt *stmt)
+{
+	size_t slot = 0;
+
+	for (size_t t = 0; t < db->ntables; t++) {
+		const struct stmt_table *table = db->tables[t];
+		if (stmt >= table->stmts && stmt < table->stmts + table->n)
+			return &db->prepared[slot + (size_t)(stmt - table->stmts)];
+		slot += table->n;
+	}
+	return NULL;
+}
+
+/* A statement that the schema does not fit stops the program: it would fail at its first use, at a worse time. */
+enum err
+db_prepare(struct db *db, const struct stmt *stmt, MYSQL_STMT **out)
+{
+	MYSQL_STMT *handle = *out = mysql_stmt_init(db->mysql);
+
+	if (handle == NULL)
+		return db_failed(db, stmt->name, mysql_errno(db->mysql), mysql_sqlstate(db->mysql));
+	if (mysql_stmt_prepare(handle, stmt->sql, strlen(stmt->sql)) != 0) {
+		const enum err err = failed_plainly(db, stmt->name, mysql_stmt_errno(handle), mysql_stmt_error(handle));
+		const unsigned code = mysql_stmt_errno(handle);
+		db->schema_disagrees = code == ER_NO_SUCH_TABLE || code == ER_BAD_FIELD_ERROR;
+		return err;
+	}
+	const size_t params = mysql_stmt_param_count(handle), columns = mysql_stmt_field_count(handle);
+	if (params == stmt->params && columns == stmt->n && params <= STMT_PARAMS_MAX && columns <= STMT_COLUMNS_MAX)
+		return OK;
+	(void)snprintf(db->error, sizeof(db->error), "%s: has %zu parameters and %zu columns, not %zu and %zu", stmt->name,
+	               params, columns, stmt->params, stmt->n);
+	db->schema_disagrees = true;
+	return ERR_DB;
+}
+
+static enum err
+prepare_all(struct db *db)
+{
+	size_t slot = 0;
+
+	for (size_t t = 0; t < db->ntables; t++)
+		for (size_t i = 0; i < db->tables[t]->n; i++, slot++) {
+			if (slot >= PREPARED_MAX)
+				return ERR_INTERNAL;
+			const enum err err = db_prepare(db, &db->tables[t]->stmts[i], &db->prepared[slot]);
+			if (err != OK)
+				return err;
+		}
+	return OK;
+}
+
+/* One that is not taken, out of memory say, would leave a connection that cuts values, or waits for ever. */
+static bool
+set_options(struct db *db, bool tls)
+{
+	const struct config *c = db->config;
+	const unsigned connect_s = c->db_connect_timeout_s, no_files = 0, io_s = db_statement_max_s(db);
+	const my_bool verify = tls, no = 0;
+	char init[256];
+
+	/* Strict, so that a value is refused and never cut. The server gives a statement up before we stop waiting for it, so
+	 * that what happened is known. */
+	(void)snprintf(init, sizeof(init),
+	               "SET time_zone = '+00:00', innodb_lock_wait_timeout = 1, max_statement_time = %u.%u, "
+	               "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
+	               io_s - 1, (unsigned)STATEMENT_TENTHS);
+	const struct {
+		enum mysql_option option;
+		const void *value;
+	} options[] = {
+		/* On, a lost connection would come back in the middle of a transaction and autocommit its second half. */
+		{ MYSQL_OPT_RECONNECT, &no },          { MYSQL_OPT_CONNECT_TIMEOUT, &connect_s },
+		{ MYSQL_OPT_READ_TIMEOUT, &io_s },     { MYSQL_OPT_WRITE_TIMEOUT, &io_s },
+		{ MYSQL_SET_CHARSET_NAME, "utf8mb4" }, { MYSQL_OPT_LOCAL_INFILE, &no_files },
+		{ MYSQL_INIT_COMMAND, init },          { MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify },
+		{ MYSQL_OPT_SSL_CA, c->db_tls_ca }, /* the last, for it is not always wanted */
+	};
+
+	errno = 0; /* that it has no memory for a text the library does not say */
+	for (size_t i = 0; i < COUNT(options) - (tls ? 0 : 1); i++)
+		if (mysql_options(db->mysql, options[i].option, options[i].value) != 0 || errno == ENOMEM)
+			return false;
+	return mysql_optionsv(db->mysql, MARIADB_OPT_IO_WAIT, wait_for_server) == 0;
+}
+
+/* libmariadb 3.3, and what it asks of glibc, do not look at some of their allocations while they connect, and crash when one
+ * is refused. What is taken and given back here, malloc has for them. */
+static bool
+memory_there(void)
+{
+	char *p = malloc(CONNECT_MEMORY);
+
+	if (p == NULL)
+		return false;
+	*(volatile char *)p = 0; /* or the compiler would leave both calls out */
+	free(p);
+	return true;
+}
+
+static enum err
+connect_now(struct db *db)
+{
+	const struct config *c = db->config;
+	const bool tcp = c->db_socket[0] == '\0', tls = tcp && c->db_tls_ca[0] != '\0';
+	const bool owner = db->as == DB_AS_OWNER;
+
+	db->schema_disagrees = false;
+	db->mysql = memory_there() ? mysql_init(NULL) : NULL;
+	if (db->mysql == NULL || !set_options(db, tls)) {
+		(void)snprintf(db->error, sizeof(db->error), "connect: out of memory");
+		return ERR_INTERNAL;
+	}
+	if (mysql_real_connect(db->mysql, tcp ? c->db_host : NULL, owner ? c->db_owner_user : c->db_user,
+	                       owner ? c->db_owner_password : c->db_password, c->db_name, tcp ? c->db_port : 0,
+	                       tcp ? NULL : c->db_socket, CLIENT_FOUND_ROWS)
+	    == NULL)
+		return failed_plainly(db, "connect", mysql_errno(db->mysql), mysql_error(db->mysql));
+	/* The options above have been seen to connect in plain text to a server without TLS. */
+	if (tls && mysql_get_ssl_cipher(db->mysql) == NULL) {
+		(void)snprintf(db->error, sizeof(db->error), "connect: the server offers no TLS, and db_tls_ca is set");
+		return ERR_DB;
+	}
+	return owner ? OK : prepare_all(db);
+}
+
+struct db *
+db_new(const struct config *config, enum db_as as)
+{
+	struct db *db = calloc(1, sizeof(*db));
+
+	if (db == NULL)
+		return NULL;
+	db->config = config;
+	db->as = as;
+	db->tables = as == DB_AS_OWNER ? owner_tables : service_tables;
+	db->ntables = as == DB_AS_OWNER ? COUNT(owner_tables) : COUNT(service_tables);
+	return db;
+}
+
+void
+db_free(struct db *db)
+{
+	if (db == NULL)
+		return;
+	db_disconnect(db);
+	free(db);
+}
+
+/* An idle connection has nothing to say: anything to read on it is the server's farewell. */
+static bool
+hung_up(struct db *db)
+{
+	struct pollfd fd = { .fd = (int)mysql_get_socket(db->mysql), .events = POLLIN };
+
+	return poll(&fd, 1, 0) != 0;
+}
+
+enum err
+db_begin_request(struct db *db)
+{
+	db->waited_us = 0;
+	db_call_begins(db, db->config->db_connect_timeout_s);
+	if (db->mysql != NULL && (db->broken || hung_up(db)))
+		db_disconnect(db);
+	if (db->mysql != NULL) {
+		db->error[0] = '\0';
+		return OK;
+	}
+
+	/* A server that accepts and says nothing costs each attempt its time-out: do not make every request pay it. */
+	const uint64_t now = clock_mono_us();
+	if (db->last_failure_us != 0 && now - db->last_failure_us < RECONNECT_PAUSE_US)
+		return ERR_DB;
+	const enum err err = connect_now(db);
+	if (err == OK) {
+		db->last_failure_us = 0;
+		db->error[0] = '\0';
+		return OK;
+	}
+	db_disconnect(db);
+	db->last_failure_us = clock_mono_us();
+	return ERR_DB;
+}
