@@ -25,6 +25,11 @@ const tmp = mkdtempSync(join(tmpdir(), "latch-inject-"));
 chmodSync(tmp, 0o1777);
 export const PROGRAM = join(tmp, "latch-fcgi"), SHIM = join(tmp, "inject.so");
 
+/* What OpenSSL itself loses when memory is out while it loads its tables: a few bytes, once, and no object of ours. Written
+ * once: a worker that starts while the file is being written would know of none. */
+const LEAKS = join(tmp, "lsan");
+writeFileSync(LEAKS, "leak:EVP_*_fetch\nleak:*_do_all_provided\nleak:OSSL_LIB_CTX_get0_global_default\n");
+
 /* The checkout may be where the service's user cannot go. */
 function build() {
 	if (existsSync(PROGRAM))
@@ -75,10 +80,8 @@ export class Worker {
 		this.inject({ ...fault, domain: 0, at_main: fault.domain ?? 0 });
 		const asan = `verify_asan_link_order=0:detect_leaks=1:detect_stack_use_after_return=1:log_path=${this.name}.asan${this.deep ? ":fast_unwind_on_malloc=0" : ""}`;
 		const environment = { PATH: process.env.PATH, ASAN_OPTIONS: asan, UBSAN_OPTIONS: `halt_on_error=1:print_stacktrace=1:log_path=${this.name}.ubsan`,
-			LSAN_OPTIONS: `suppressions=${join(tmp, "lsan")}:print_suppressions=0`,
+			LSAN_OPTIONS: `suppressions=${LEAKS}:print_suppressions=0`,
 			LATCH_ARGON2_MEMORY_KIB: "1024", LATCH_ARGON2_PASSES: "1", ...this.settings };
-		/* What OpenSSL itself loses when memory is out while it loads its tables: a few bytes, once, and no object of ours. */
-		writeFileSync(join(tmp, "lsan"), "leak:EVP_*_fetch\nleak:*_do_all_provided\nleak:OSSL_LIB_CTX_get0_global_default\n");
 		const inner = this.shim ? [`LD_PRELOAD=${SHIM}`, `INJECT_FILE=${this.name}.control`] : [];
 		const words = [...as, "env", "-i", ...Object.entries(environment).map(([k, v]) => `${k}=${v}`), "spawn-fcgi", "-n", "-s", `${this.name}.sock`, "-M", "0666", "--",
 			"/usr/bin/env", ...this.limits, "env", ...inner, PROGRAM, "--config", CONF];
