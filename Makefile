@@ -13,7 +13,7 @@ BINDIR = $(PREFIX)/bin
 DATADIR = $(PREFIX)/share/latch
 MANDIR = $(PREFIX)/share/man
 
-LIBRARIES = libmariadb libjwt jansson libargon2 libcrypto
+LIBRARIES = libmariadb libjwt jansson libsodium libcrypto
 WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wcast-qual -Wswitch-enum -Wnull-dereference $(if $(WERROR),-Werror)
 HARDENING = -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fPIE \
@@ -138,9 +138,8 @@ $(BUILD)/unit/%: tests/unit/%.c $(OBJECTS)
 SECONDS = 60
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-%,$(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
 FUZZ_OBJECTS := $(filter $(BUILD)/obj/core/% $(BUILD)/obj/auth/% $(BUILD)/obj/http/%,$(OBJECTS))
-FUZZ_LIBS = $(shell $(PKG_CONFIG) --libs libjwt jansson libargon2 libcrypto)
+FUZZ_LIBS = $(shell $(PKG_CONFIG) --libs libjwt jansson libsodium libcrypto)
 FUZZ_MAIN = -fsanitize=fuzzer
-$(BUILD)/fuzz-phc: WRAP = -Wl,--wrap=argon2id_verify
 $(BUILD)/fuzz-config: WRAP = -Wl,--wrap=open
 
 fuzz fuzz-replay:
@@ -161,7 +160,7 @@ coverage:
 
 # ---- measurements: docs/bench.md, docs/bench.svg -----------------------------------------------------------------
 
-BENCHES = limit limit-libfcgi hashes updates tokens start
+BENCHES = limit limit-libfcgi hashes hashes-libargon2 updates tokens start
 bench: programs web
 	$(Q)tests/bench/packages
 	$(Q)$(MAKE) --no-print-directory $(BENCHES:%=$(BUILD)/bench/%)
@@ -176,6 +175,11 @@ $(BUILD)/bench/limit-libfcgi: tests/bench/limit.c
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -DLIBFCGI $(HARDENING_LD) $(LDFLAGS) -o $@ $< -lfcgi $(LIBS)
+
+$(BUILD)/bench/hashes-libargon2: tests/bench/hashes.c $(OBJECTS)
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -DLIBARGON2 $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(OBJECTS) -largon2 $(LIBS)
 
 # ---- faults ------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/base64url.h"
+#include "auth/base64.h"
 #include "core/random.h"
 
 enum { COORDINATE = 32, ES256_SIGNATURE = 2 * COORDINATE, ES256_DER_MAX = 80, RSA_BITS = 3072, RSA_MODULUS_MAX = 512 };
@@ -279,7 +279,7 @@ static enum err
 ec_jwk(const struct jws_key *key, char out[JWK_TEXT_MAX])
 {
 	unsigned char point[1 + 2 * COORDINATE]; /* 04 || x || y (SEC 1, 2.3.3) */
-	char x[BASE64URL_SIZE(COORDINATE)], y[BASE64URL_SIZE(COORDINATE)];
+	char x[BASE64_SIZE(COORDINATE)], y[BASE64_SIZE(COORDINATE)];
 	size_t n;
 
 	if (EVP_PKEY_get_octet_string_param(key->pkey, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &n) != 1
@@ -295,7 +295,7 @@ static enum err
 rsa_jwk(const struct jws_key *key, char out[JWK_TEXT_MAX])
 {
 	unsigned char bytes[RSA_MODULUS_MAX];
-	char n_text[BASE64URL_SIZE(RSA_MODULUS_MAX)], e_text[16];
+	char n_text[BASE64_SIZE(RSA_MODULUS_MAX)], e_text[16];
 	BIGNUM *n = NULL, *e = NULL;
 	const bool ok = EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_N, &n) == 1
 	             && EVP_PKEY_get_bn_param(key->pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "auth/base64url.h"
+#include "auth/base64.h"
 
 enum { ETAG_BYTES = 16 };
 
@@ -20,7 +20,7 @@ key_init(struct key *key, struct str kid, enum token_alg alg, struct timestamp s
 	}
 	const int n =
 		snprintf(json, sizeof(json), "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"JWT\"}", token_alg_name(alg), key->kid);
-	_Static_assert(BASE64URL_SIZE(sizeof(json)) <= KEY_HEADER_SIZE, "the header fits");
+	_Static_assert(BASE64_SIZE(sizeof(json)) <= KEY_HEADER_SIZE, "the header fits");
 	key->header_n = base64url_encode(json, (size_t)n, key->header);
 	return OK;
 }
@@ -94,7 +94,7 @@ write_jwks(struct keyring *ring)
 	used += (size_t)snprintf(ring->jwks + used, sizeof(ring->jwks) - used, "]}");
 	ring->jwks_n = used;
 
-	char tag[BASE64URL_SIZE(ETAG_BYTES)];
+	char tag[BASE64_SIZE(ETAG_BYTES)];
 	if (SHA256((const unsigned char *)ring->jwks, used, digest) == NULL)
 		return ERR_INTERNAL;
 	(void)base64url_encode(digest, ETAG_BYTES, tag);

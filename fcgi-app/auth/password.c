@@ -1,139 +1,149 @@
 #include "auth/password.h"
 
-#include <argon2.h>
-#include <stdio.h>
+#include <errno.h>
+#include <sodium.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "core/log.h"
-#include "core/process.h"
 #include "core/random.h"
 
-enum { SALT = 16, HASH = 32 };
+enum { HASH = 32, SALT = crypto_pwhash_argon2id_SALTBYTES, KIB = 1024 };
 
-struct cost {
-	uint32_t memory_kib, passes, parallelism;
-};
-
-void
+enum err
 hasher_init(struct hasher *hasher, const struct config *config, struct lanes *lanes)
 {
 	*hasher = (struct hasher){
-		.memory_kib = config->argon2_memory_kib,
-		.passes = config->argon2_passes,
-		.parallelism = config->argon2_parallelism,
+		.today = {
+			.memory_kib = config->argon2_memory_kib,
+			.passes = config->argon2_passes,
+			.parallelism = 1, /* several hashes at once fill the cores; libsodium makes no other */
+			.salt_n = SALT,
+			.hash_n = HASH,
+		},
 		.lanes = lanes,
 	};
-	/* A well-formed hash that no password is known for: it costs what a real one costs. */
-	(void)snprintf(hasher->decoy, sizeof(hasher->decoy),
-	               "$argon2id$v=19$m=%u,t=%u,p=%u$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-	               hasher->memory_kib, hasher->passes, hasher->parallelism);
+	return sodium_init() >= 0 ? OK : ERR_INTERNAL; /* looks which vector instructions there are */
 }
 
-/* Reads what follows `name=` up to `end`; false when it is not there. */
-static bool
-read_parameter(struct str *rest, const char *name, char end, uint32_t max, uint32_t *out)
-{
-	uint64_t value;
-	struct str part = str_cut(rest, end);
-
-	if (rest->p == NULL || !str_starts(part, str_of(name)))
-		return false;
-	part.p += strlen(name);
-	part.n -= strlen(name);
-	if (!parse_u64(part, &value) || value < 1 || value > max)
-		return false;
-	*out = (uint32_t)value;
-	return true;
-}
-
-/* $argon2id$v=19$m=19456,t=2,p=1$salt$hash; libargon2 checks salt and hash, this what they cost. */
-static bool
-read_cost(const char *phc, struct cost *out)
-{
-	const struct str head = STR("$argon2id$v=19$");
-	struct str rest = str_of(phc);
-
-	if (rest.n >= PASSWORD_HASH_SIZE || !str_starts(rest, head))
-		return false;
-	rest.p += head.n;
-	rest.n -= head.n;
-	return read_parameter(&rest, "m=", ',', ARGON2_MEMORY_KIB_MAX, &out->memory_kib)
-	    && read_parameter(&rest, "t=", ',', ARGON2_PASSES_MAX, &out->passes)
-	    && read_parameter(&rest, "p=", '$', ARGON2_PARALLELISM_MAX, &out->parallelism);
-}
-
-/* libargon2 wipes its memory itself. */
 static enum err
 enter(struct hasher *hasher)
 {
-	const enum err err = hasher->lanes != NULL ? lanes_enter(hasher->lanes) : OK;
-
-	if (err == OK)
-		process_wipe_freed(false);
-	return err;
+	return hasher->lanes != NULL ? lanes_enter(hasher->lanes) : OK;
 }
 
 static void
 leave(struct hasher *hasher)
 {
-	process_wipe_freed(true);
 	if (hasher->lanes != NULL)
 		lanes_leave(hasher->lanes);
 }
 
-enum err
-password_hash(struct hasher *hasher, struct str password, char out[PASSWORD_HASH_SIZE])
+bool
+password_busy(const struct hasher *hasher)
 {
-	unsigned char salt[SALT];
+	return hasher->lanes != NULL && lanes_full(hasher->lanes);
+}
+
+/* Of salt and cost of `phc`, into phc->hash. libsodium maps the memory for each hash and unmaps it: a worker stays small. */
+static enum err
+argon2id(struct hasher *hasher, struct phc *phc, struct str password)
+{
 	const enum err err = enter(hasher);
 
 	if (err != OK)
 		return err;
-	random_bytes(salt, sizeof(salt));
-	const int rc = argon2id_hash_encoded(hasher->passes, hasher->memory_kib, hasher->parallelism, password.p,
-	                                     password.n, salt, sizeof(salt), HASH, out, PASSWORD_HASH_SIZE);
+	const int rc = crypto_pwhash_argon2id(phc->hash, phc->hash_n, password.p, password.n, phc->salt, phc->passes,
+	                                      (size_t)phc->memory_kib * KIB, crypto_pwhash_argon2id_ALG_ARGON2ID13);
+	const int why = errno;
 	leave(hasher);
-	if (rc == ARGON2_OK)
+	if (rc == 0)
 		return OK;
-	log_error("argon2: %s", argon2_error_message(rc));
+	log_error("argon2: %s", strerror(why));
 	return ERR_INTERNAL;
 }
 
 enum err
-password_verify(struct hasher *hasher, const char *phc, struct str password)
+password_hash(struct hasher *hasher, struct str password, char out[PHC_SIZE])
 {
-	struct cost cost;
+	struct phc phc = hasher->today;
 
-	if (!read_cost(phc, &cost)) {
+	random_bytes(phc.salt, phc.salt_n);
+	const enum err err = argon2id(hasher, &phc, password);
+	if (err == OK)
+		phc_write(&phc, out);
+	return err;
+}
+
+static enum err
+verify(struct hasher *hasher, const struct phc *phc, struct str password)
+{
+	struct phc tried = *phc;
+	enum err err = argon2id(hasher, &tried, password);
+
+	if (err == OK && sodium_memcmp(tried.hash, phc->hash, phc->hash_n) != 0)
+		err = ERR_CREDENTIALS;
+	sodium_memzero(&tried, sizeof(tried));
+	return err;
+}
+
+static bool
+memory_there(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p != MAP_FAILED && munmap(p, size) == 0;
+}
+
+/* A hash that another program made, with several lanes or a salt of another length: libsodium compares it, but says of a
+ * lack of memory that the password is wrong. So that is looked for before. */
+static enum err
+verify_foreign(struct hasher *hasher, const struct phc *phc, struct str password)
+{
+	char text[PHC_SIZE] = "";
+	enum err err = enter(hasher);
+
+	if (err != OK)
+		return err;
+	phc_write(phc, text);
+	if (!memory_there((size_t)phc->memory_kib * KIB)) {
+		log_error("argon2: %s", strerror(errno));
+		err = ERR_INTERNAL;
+	} else if (crypto_pwhash_argon2id_str_verify(text, password.p, password.n) != 0) {
+		err = ERR_CREDENTIALS;
+	}
+	leave(hasher);
+	return err;
+}
+
+enum err
+password_verify(struct hasher *hasher, const char *text, struct str password)
+{
+	struct phc phc;
+
+	if (!phc_read(text, &phc)) {
 		log_error("argon2: a stored hash is malformed or too costly");
 		return ERR_INTERNAL;
 	}
-	const enum err err = enter(hasher);
-	if (err != OK)
-		return err;
-	const int rc = argon2id_verify(phc, password.p, password.n);
-	leave(hasher);
-	if (rc == ARGON2_OK)
-		return OK;
-	if (rc == ARGON2_VERIFY_MISMATCH)
-		return ERR_CREDENTIALS;
-	log_error("argon2: %s", argon2_error_message(rc));
-	return ERR_INTERNAL;
+	if (phc.parallelism != 1 || phc.salt_n != SALT)
+		return verify_foreign(hasher, &phc, password);
+	return verify(hasher, &phc, password);
 }
 
+/* Today's with salt and hash all zero, a hash that no password is known for: it costs what a real one costs. */
 enum err
 password_verify_nobody(struct hasher *hasher, struct str password)
 {
-	const enum err err = password_verify(hasher, hasher->decoy, password);
+	const enum err err = verify(hasher, &hasher->today, password);
 
 	return err == OK ? ERR_CREDENTIALS : err;
 }
 
 bool
-password_outdated(const struct hasher *hasher, const char *phc)
+password_outdated(const struct hasher *hasher, const char *text)
 {
-	struct cost cost;
+	struct phc phc;
 
-	return !read_cost(phc, &cost) || cost.memory_kib != hasher->memory_kib || cost.passes != hasher->passes
-	    || cost.parallelism != hasher->parallelism;
+	return !phc_read(text, &phc) || phc.memory_kib != hasher->today.memory_kib || phc.passes != hasher->today.passes
+	    || phc.parallelism != 1 || phc.salt_n != SALT;
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/base64url.h"
+#include "auth/base64.h"
 #include "core/log.h"
 #include "core/pool.h"
 
@@ -66,7 +66,7 @@ compact(const struct key *key, struct str payload, struct arena *arena, struct s
 {
 	unsigned char signature[JWS_SIGNATURE_MAX];
 	size_t signature_n;
-	char *text = arena_alloc(arena, key->header_n + BASE64URL_SIZE(payload.n) + BASE64URL_SIZE(JWS_SIGNATURE_MAX) + 2);
+	char *text = arena_alloc(arena, key->header_n + BASE64_SIZE(payload.n) + BASE64_SIZE(JWS_SIGNATURE_MAX) + 2);
 
 	if (text == NULL)
 		return ERR_INTERNAL;
@@ -140,7 +140,7 @@ grant_seconds(jwt_t *jwt, const char *grant, int64_t *out)
 static enum err
 claims_canonical(jwt_t *jwt, struct str payload)
 {
-	char text[BASE64URL_SIZE(TOKEN_MAX)];
+	char text[BASE64_SIZE(TOKEN_MAX)];
 	char *json = jwt_get_grants_json(jwt, NULL);
 
 	if (json == NULL)

@@ -203,8 +203,6 @@ finish(struct load *load)
 
 	if (c->issuer[0] == '\0')
 		memcpy(c->issuer, c->public_url, sizeof(c->issuer));
-	if (c->argon2_memory_kib < 8 * c->argon2_parallelism)
-		complain(load, "argon2_memory_kib must be at least 8 times argon2_parallelism (RFC 9106, 3.1)");
 	if (c->hash_lanes == CONFIG_AUTO) {
 		c->hash_lanes = lanes_default(c->argon2_memory_kib);
 		if (c->hash_lanes > c->workers - 1)

@@ -54,7 +54,6 @@ struct config {
 	uint32_t password_min; /* code points */
 	uint32_t argon2_memory_kib;
 	uint32_t argon2_passes;
-	uint32_t argon2_parallelism;
 	uint32_t hash_lanes;
 	uint32_t hash_queue;
 	uint32_t hash_wait_ms;

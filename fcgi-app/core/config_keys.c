@@ -166,7 +166,6 @@ const struct config_key config_keys[] = {
 	    "The shortest password, in characters. NIST advises 15 where it is the only factor."),
 	KEY(argon2_memory_kib, parse_number, 1024, ARGON2_MEMORY_KIB_MAX, "19456", "argon2id's memory a hash, in KiB."),
 	KEY(argon2_passes, parse_number, 1, ARGON2_PASSES_MAX, "2", "argon2id's passes (t)."),
-	KEY(argon2_parallelism, parse_number, 1, ARGON2_PARALLELISM_MAX, "1", "argon2id's lanes (p)."),
 	KEY(hash_lanes, parse_number_or_auto, 1, 256, "auto",
 	    "Password hashes at once, in all workers together. auto: one a core, less where memory is short."),
 	KEY(hash_queue, parse_number_or_auto, 0, 1024, "auto",

@@ -148,6 +148,12 @@ lanes_leave(struct lanes *l)
 		log_error("hash lanes: leaving: %s", strerror(errno));
 }
 
+bool
+lanes_full(const struct lanes *l)
+{
+	return semctl(l->set, PLACES_FREE, GETVAL) == 0;
+}
+
 uint64_t
 lanes_waited_us(struct lanes *l)
 {

@@ -9,6 +9,7 @@
 #ifndef LATCH_CORE_LANES_H
 #define LATCH_CORE_LANES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/attr.h"
@@ -30,6 +31,8 @@ enum err lanes_open(struct lanes *l, const char *key_path, uint32_t lanes, uint3
  * removed is made anew. ERR_INTERNAL (logged): the kernel refuses. */
 enum err lanes_enter(struct lanes *l) MUST_USE;
 void lanes_leave(struct lanes *l);
+/* Whether lanes_enter would say ERR_BUSY at once if it were called now. */
+bool lanes_full(const struct lanes *l);
 
 /* Microseconds spent waiting since the last call. */
 uint64_t lanes_waited_us(struct lanes *l);

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-enum { MMAP_THRESHOLD = 256 * 1024 };
+enum { FILL = 0xff };
 
 void
 process_harden(void)
@@ -20,13 +20,5 @@ process_harden(void)
 	(void)umask(077);
 	/* A log that has reached the size it may have is a write that fails, as on a full disk, and not the end. */
 	(void)signal(SIGXFSZ, SIG_IGN);
-	/* Left to itself malloc would raise its threshold with the first 19 MiB that are freed, and then keep them. */
-	(void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
-	process_wipe_freed(true);
-}
-
-void
-process_wipe_freed(bool on)
-{
-	(void)mallopt(M_PERTURB, on ? 0xff : 0);
+	(void)mallopt(M_PERTURB, FILL);
 }

@@ -4,7 +4,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "auth/base64url.h"
+#include "auth/base64.h"
 #include "core/random.h"
 #include "ctl/command.h"
 
@@ -96,7 +96,7 @@ void
 generate_password(char *password, size_t length)
 {
 	unsigned char bits[48];
-	char text[BASE64URL_SIZE(sizeof(bits))];
+	char text[BASE64_SIZE(sizeof(bits))];
 
 	random_bytes(bits, sizeof(bits));
 	(void)base64url_encode(bits, sizeof(bits), text);

@@ -7,7 +7,10 @@ static const struct column session_user_columns[] = {
 	COLUMN(struct session_user, ended_at),
 };
 
-enum { USER, INSERT, DROP_OLDEST, END, END_ALL };
+static const struct column id_column = { COLUMN_UUID, 0, sizeof(struct uuid) };
+
+enum { USER, INSERT, BEYOND, DROP, END, END_ALL };
+enum { DROPPED_AT_ONCE = 8 };
 
 static const struct stmt stmts[] = {
 	/* Two rows by their keys and no more: each further condition here costs the server 2 to 4 us a request, and in C none
@@ -24,12 +27,15 @@ static const struct stmt stmts[] = {
 	                    "UTC_TIMESTAMP(3) + INTERVAL ? SECOND FROM users WHERE id = ? AND status = 'active' "
 	                    "AND password_version = ? FOR UPDATE",
 	             .params = 4 },
-	/* Ids are UUIDv7, so their order is that of the log-ins. */
-	[DROP_OLDEST] = { .name = "sessions drop oldest",
-	                  .sql =
-	                      "DELETE FROM sessions WHERE user_id = ? AND id <= (SELECT id FROM sessions WHERE user_id = ? "
-	                      "ORDER BY id DESC LIMIT 1 OFFSET ?)",
-	                  .params = 3 },
+	/* Ids are UUIDv7, so their order is that of the log-ins. As a subquery of a DELETE this costs the server 300 us more, and
+	 * nearly nobody has so many. */
+	[BEYOND] = { .name = "sessions beyond",
+	             .sql = "SELECT id FROM sessions WHERE user_id = ? ORDER BY id DESC LIMIT ? OFFSET ?",
+	             .params = 3,
+	             .columns = &id_column,
+	             .n = 1 },
+	/* By its key: a range of ids is everybody's. */
+	[DROP] = { .name = "sessions drop", .sql = "DELETE FROM sessions WHERE id = ?", .params = 1 },
 	[END] = { .name = "sessions end",
 	          .sql = "UPDATE sessions SET ended_at = UTC_TIMESTAMP(3) WHERE id = ? AND ended_at IS NULL "
 	                 "AND expires_at > UTC_TIMESTAMP(3)",
@@ -62,7 +68,15 @@ sessions_insert(struct db *db, const struct uuid *session, const struct user *us
 enum err
 sessions_drop_oldest(struct db *db, const struct uuid *user)
 {
-	return db_run(db, &stmts[DROP_OLDEST], ARGS(arg_uuid(user), arg_uuid(user), arg_u64(SESSIONS_PER_USER_MAX)), NULL);
+	struct uuid ids[DROPPED_AT_ONCE];
+	size_t n;
+	enum err err =
+		db_rows(db, &stmts[BEYOND], ARGS(arg_uuid(user), arg_u64(DROPPED_AT_ONCE), arg_u64(SESSIONS_PER_USER_MAX)), ids,
+	            sizeof(ids[0]), DROPPED_AT_ONCE, &n);
+
+	for (size_t i = 0; err == OK && i < n; i++)
+		err = db_run(db, &stmts[DROP], ARGS(arg_uuid(&ids[i])), NULL);
+	return err;
 }
 
 enum err

@@ -145,7 +145,7 @@ enum err
 account_set_password(struct app *app, const struct user *user, struct str password, const char *field,
                      const struct uuid *session, struct reason *why)
 {
-	char hash[PASSWORD_HASH_SIZE];
+	char hash[PHC_SIZE];
 	enum err err = account_check_password(app, user, password, field, why);
 
 	if (err == OK)

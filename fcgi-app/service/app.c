@@ -51,9 +51,9 @@ app_open(struct app *app, const char *config_file, char *const *environment, enu
 		(void)fprintf(complaints, "hash lanes: the semaphores cannot be had; ipcs -s and ipcs -l show them\n");
 		return false;
 	}
-	hasher_init(&app->hasher, config, worker ? &app->lanes : NULL);
 	app->db = db_new(config, DB_AS_SERVICE);
-	if (app->db != NULL && crypto_works(app) && tokens_open(&app->tokens, config, &app->keyring) == OK)
+	if (app->db != NULL && hasher_init(&app->hasher, config, worker ? &app->lanes : NULL) == OK && crypto_works(app)
+	    && tokens_open(&app->tokens, config, &app->keyring) == OK)
 		return true;
 	(void)fprintf(complaints, "out of memory\n");
 	return false;

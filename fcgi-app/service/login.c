@@ -12,7 +12,7 @@
 static void
 rehash(struct app *app, const struct user *user, struct str password)
 {
-	char hash[PASSWORD_HASH_SIZE];
+	char hash[PHC_SIZE];
 
 	if (!password_outdated(&app->hasher, user->password_hash))
 		return;
@@ -73,7 +73,7 @@ enum err
 login(struct app *app, struct str who, struct str password, struct arena *arena, struct login *out)
 {
 	struct user user = { 0 };
-	enum err err = check_user(app, who, password, &user);
+	enum err err = password_busy(&app->hasher) ? ERR_BUSY : check_user(app, who, password, &user);
 
 	/* With the keys of this moment: one that was retired a second ago would sign a token that is dead. */
 	if (err == OK)

@@ -17,8 +17,8 @@ const only = process.env.BENCH_ONLY?.split(",");
 const cores = cpus().length, WORKERS = 8;
 const bin = (name) => join(BUILD, "bench", name);
 const account = { email: "bench@example.org", password: "seven-Otters-drum" };
-/* Whose log-ins are measured: with the hundred-and-first of them the first session ends. */
-const guest = { ...account, email: "guest@example.org" };
+/* Whose log-ins are measured. */
+const guests = Array.from({ length: 32 }, (_, i) => ({ ...account, email: `guest${i}@example.org` }));
 
 const top = mkdtempSync(join(tmpdir(), "latch-bench."));
 const dir = join(top, "latch");
@@ -37,7 +37,7 @@ async function begin() {
 	say("stacks: latch behind lighttpd and nginx, the limit programs behind the same");
 	run("chmod", ["755", top]);
 	stage.url = latch(dir, await freePort(), "--workers", String(WORKERS));
-	for (const one of [account, guest])
+	for (const one of [account, ...guests])
 		await post(`${stage.url}/auth/register`, one);
 	const { body } = await post(`${stage.url}/auth/login`, account);
 	stage.id = body.user_id;
@@ -118,15 +118,16 @@ const measurements = {
 
 	async login() {
 		say("logins beside bare argon2id");
-		const bare = { async measure() {
+		const loop = (program) => ({ async measure() {
 			await sleep(200);
-			return { rate: Number(run(bin("hashes"), [String(seconds), String(cores), "19456", "2", "1"])) };
-		} };
+			return { rate: Number(run(bin(program), [String(seconds), String(cores), "19456", "2"])) };
+		} });
 		const got = await contest({
-			login: { url: `${stage.url}/auth/login`, body: JSON.stringify(guest), connections: 2 * cores },
-			bare,
+			login: { url: `${stage.url}/auth/login`, body: guests.map((one) => JSON.stringify(one)), connections: 2 * cores },
+			bare: loop("hashes"),
+			bareLibargon2: loop("hashes-libargon2"),
 		}, { rounds, seconds });
-		results.login = { ...got.rate, ratio: got.ratio("login", "bare") };
+		results.login = { ...got.rate, ratio: got.ratio("login", "bare"), ratioLibargon2: got.ratio("login", "bareLibargon2") };
 	},
 
 	async alternatives() {
@@ -173,7 +174,7 @@ const measurements = {
 			say(`GET /users/me while 64 clients log in (${name})`);
 			latch(dir, new URL(stage.url).port, "--workers", String(WORKERS), ...settings);
 			const length = 5 * seconds;
-			const flood = load(`${stage.url}/auth/login`, { seconds: length + 2, connections: 64, body: JSON.stringify(guest) });
+			const flood = load(`${stage.url}/auth/login`, { seconds: length + 2, connections: 64, body: guests.map((one) => JSON.stringify(one)) });
 			await sleep(1000);
 			const me = await load(`${stage.url}/users/me`, { seconds: length, connections: 4, headers: stage.auth });
 			results.flood[name] = { p99_ms: me.p99_ms, rate: me.rate, failed: me.failed, logins: (await flood).rate };
@@ -182,7 +183,7 @@ const measurements = {
 		results.flood.limits = {};
 		for (const loops of [2, 64]) {
 			say(`the one-SELECT program beside ${loops} bare argon2id loops`);
-			const child = keep(bin("hashes"), [String(5 * seconds + 2), String(loops), "19456", "2", "1"]);
+			const child = keep(bin("hashes"), [String(5 * seconds + 2), String(loops), "19456", "2"]);
 			await sleep(1000);
 			const me = await must(`${stage.fronts.lighttpd["limit select"]}/limit`, { seconds: 5 * seconds, connections: 4 });
 			results.flood.limits[loops] = me.p99_ms;

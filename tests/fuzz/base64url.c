@@ -1,5 +1,5 @@
 /* base64url.c: what is decoded, and only that, is the canonical form; and it comes back. */
-#include "auth/base64url.h"
+#include "auth/base64.h"
 #include "fuzz.h"
 
 enum { DECODED_MAX = 1024 };
@@ -39,7 +39,7 @@ static void
 decodes_what_is_canonical(struct str text)
 {
 	unsigned char decoded[DECODED_MAX], *expected = malloc(text.n + 1);
-	char again[BASE64URL_SIZE(DECODED_MAX)];
+	char again[BASE64_SIZE(DECODED_MAX)];
 	size_t n = 0, expected_n = 0;
 
 	if (expected == NULL)
@@ -60,7 +60,7 @@ decodes_what_is_canonical(struct str text)
 static void
 comes_back(struct str bytes)
 {
-	const size_t size = BASE64URL_SIZE(bytes.n);
+	const size_t size = BASE64_SIZE(bytes.n);
 	char *text = malloc(size);
 	unsigned char *decoded = malloc(bytes.n + 1);
 	size_t n;

@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-#include "auth/base64url.h"
+#include "auth/base64.h"
 #include "core/pool.h"
 #include "fuzz.h"
 
@@ -61,7 +61,7 @@ sign(const struct key *key, struct str payload, bool with_json)
 {
 	unsigned char signature[JWS_SIGNATURE_MAX];
 	size_t n = key->header_n, signature_n;
-	char *text = arena_alloc(&arena, n + BASE64URL_SIZE(PAYLOAD_MAX) + BASE64URL_SIZE(JWS_SIGNATURE_MAX) + 2);
+	char *text = arena_alloc(&arena, n + BASE64_SIZE(PAYLOAD_MAX) + BASE64_SIZE(JWS_SIGNATURE_MAX) + 2);
 
 	if (text == NULL)
 		abort();
@@ -90,7 +90,7 @@ is_signed(struct str token)
 	const struct str payload = str_cut(&rest, '.');
 
 	HOLDS(key != NULL && payload.p != NULL && rest.p != NULL && memchr(rest.p, '.', rest.n) == NULL);
-	HOLDS(key->alg == TOKEN_HS256 || rest.n == BASE64URL_SIZE(64) - 3);
+	HOLDS(key->alg == TOKEN_HS256 || rest.n == BASE64_SIZE(64) - 3);
 	if (key->alg == TOKEN_HS256 && payload.n <= PAYLOAD_MAX)
 		HOLDS(str_eq(sign(key, payload, false), token));
 }

@@ -3,10 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "auth/base64url.h"
+#include "auth/base64.h"
 #include "auth/common_passwords.h"
 #include "auth/keyring.h"
 #include "auth/password.h"
@@ -38,7 +39,7 @@ static void
 base64url_comes_back(void **state)
 {
 	unsigned char in[64], out[64];
-	char text[BASE64URL_SIZE(64)];
+	char text[BASE64_SIZE(64)];
 	size_t back;
 
 	(void)state;
@@ -380,10 +381,10 @@ a_remembered_token_dies_with_its_key(void **state)
 static struct hasher
 cheap_hasher(void)
 {
-	static const struct config config = { .argon2_memory_kib = 1024, .argon2_passes = 1, .argon2_parallelism = 1 };
+	static const struct config config = { .argon2_memory_kib = 1024, .argon2_passes = 1 };
 	struct hasher hasher;
 
-	hasher_init(&hasher, &config, NULL);
+	assert_int_equal(hasher_init(&hasher, &config, NULL), OK);
 	return hasher;
 }
 
@@ -391,7 +392,7 @@ static void
 a_hash_verifies_its_password_and_no_other(void **state)
 {
 	struct hasher hasher = cheap_hasher();
-	char phc[PASSWORD_HASH_SIZE], again[PASSWORD_HASH_SIZE];
+	char phc[PHC_SIZE], again[PHC_SIZE];
 
 	(void)state;
 	assert_int_equal(password_hash(&hasher, STR("p\xc3\xa4ss"), phc), OK);
@@ -403,7 +404,7 @@ a_hash_verifies_its_password_and_no_other(void **state)
 	assert_int_equal(password_verify(&hasher, phc, STR("")), ERR_CREDENTIALS);
 	assert_int_equal(password_verify_nobody(&hasher, STR("p\xc3\xa4ss")), ERR_CREDENTIALS);
 	assert_false(password_outdated(&hasher, phc));
-	hasher.passes = 2;
+	hasher.today.passes = 2;
 	assert_true(password_outdated(&hasher, phc));
 }
 
@@ -424,12 +425,100 @@ a_stored_hash_cannot_ask_for_the_machine(void **state)
 		"$argon2id$v=19$m=1024,t=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
 		"$argon2id$v=19$m=1024,t=1,p=1",
 		"$argon2id$v=19$m=1024,t=1,p=1$!$!",
+		"$argon2id$v=19$m=01024,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+		"$argon2id$v=19$m=31,t=1,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+		"$argon2id$v=19$m=1024,t=1,p=1$c2FsdHNhbA$aGFzaGhhc2hoYXNoaGFzaA",    /* 7 bytes of salt */
+		"$argon2id$v=19$m=1024,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFz",     /* 15 bytes of hash */
+		"$argon2id$v=19$m=1024,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA==", /* padding */
+		"$argon2id$v=19$m=1024,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaB",   /* bits behind the last byte */
+		"$argon2id$v=19$m=1024,t=1,p=1$c2FsdHNhbHQ$__FzaGhhc2hoYXNoaGFzaA",   /* the other alphabet */
+		"$argon2id$v=19$m=1024,t=1,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA$",
+		"$argon2id$v=19$m=1024,t=1,p=1,x=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
+	};
+	struct hasher hasher = cheap_hasher();
+	struct phc phc;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(refused); i++) {
+		assert_false(phc_read(refused[i], &phc));
+		assert_int_equal(password_verify(&hasher, refused[i], STR("x")), ERR_INTERNAL);
+	}
+}
+
+/* Made by libargon2: other systems' hashes come in so. */
+static void
+a_hash_that_another_program_wrote_verifies(void **state)
+{
+	static const char *const written[] = {
+		"$argon2id$v=19$m=8,t=1,p=1$MDEyMzQ1Njc$fNMJaoijK3DgeP32miNXsw",
+		"$argon2id$v=19$m=1024,t=3,p=2$MDEyMzQ1Njc4OWFiY2RlZjA$7fR+udJStLcRBqOCR/SHK+mCxdioENj2tNNLKxoqAm37",
+		"$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$qhGYb1MyPEE+aES/CN6NCQDLQrWvmzyI+WAxnX2ZLmI",
+		"$argon2id$v=19$m=4096,t=1,p=4$MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nw"
+		"$yxCTimDCC3T4Oju34vQ7luPrfhNqYVV1PNlmMvXEAD98L9JcMGwyTUX52qu+ynoca0uG04uG5JMnU9EclKOZEA",
 	};
 	struct hasher hasher = cheap_hasher();
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(refused); i++)
-		assert_int_equal(password_verify(&hasher, refused[i], STR("x")), ERR_INTERNAL);
+	for (size_t i = 0; i < COUNT(written); i++) {
+		assert_int_equal(password_verify(&hasher, written[i], STR("pw")), OK);
+		assert_int_equal(password_verify(&hasher, written[i], STR("px")), ERR_CREDENTIALS);
+		assert_int_equal(password_verify(&hasher, written[i], STR("")), ERR_CREDENTIALS);
+		assert_true(password_outdated(&hasher, written[i]));
+	}
+}
+
+static unsigned long
+pages_mapped(void)
+{
+	unsigned long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "r");
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%lu", &pages), 1);
+	(void)fclose(file);
+	return pages;
+}
+
+static void
+the_memory_of_a_hash_goes_back(void **state)
+{
+	struct hasher hasher = cheap_hasher();
+	char text[PHC_SIZE];
+	const unsigned long before = pages_mapped();
+
+	(void)state;
+	hasher.today.memory_kib = 19456;
+	assert_int_equal(password_hash(&hasher, STR("x"), text), OK);
+	assert_int_equal(password_verify(&hasher, text, STR("x")), OK);
+	assert_true(pages_mapped() < before + 1024 * 1024 / 4096);
+}
+
+/* Not a wrong password: who has the right one is not to hear 401 because memory is out. */
+static void
+a_hash_without_memory_is_no_wrong_password(void **state)
+{
+	static const char *const foreign = "$argon2id$v=19$m=65536,t=1,p=4$c2FsdHNhbHRzYWx0c2FsdA$aGFzaGhhc2hoYXNoaGFzaA";
+	struct hasher hasher = cheap_hasher();
+	char text[PHC_SIZE], again[PHC_SIZE];
+	struct rlimit old, tight;
+
+	(void)state;
+#ifdef LATCH_SANITIZED /* the sanitizer's own memory would be limited too */
+	skip();
+#endif
+	hasher.today.memory_kib = 65536;
+	assert_int_equal(password_hash(&hasher, STR("x"), text), OK);
+	assert_int_equal(getrlimit(RLIMIT_AS, &old), 0);
+	tight = (struct rlimit){ pages_mapped() * 4096 + 16UL * 1024 * 1024, old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_AS, &tight), 0);
+	const enum err right = password_verify(&hasher, text, STR("x")),
+				   theirs = password_verify(&hasher, foreign, STR("x")),
+				   nobody = password_verify_nobody(&hasher, STR("x")), fresh = password_hash(&hasher, STR("x"), again);
+	assert_int_equal(setrlimit(RLIMIT_AS, &old), 0);
+	assert_int_equal(right, ERR_INTERNAL);
+	assert_int_equal(theirs, ERR_INTERNAL);
+	assert_int_equal(nobody, ERR_INTERNAL);
+	assert_int_equal(fresh, ERR_INTERNAL);
 }
 
 static void
@@ -505,6 +594,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_remembered_token_dies_with_its_key, set_up, tear_down),
 		cmocka_unit_test(a_hash_verifies_its_password_and_no_other),
 		cmocka_unit_test(a_stored_hash_cannot_ask_for_the_machine),
+		cmocka_unit_test(a_hash_that_another_program_wrote_verifies),
+		cmocka_unit_test(the_memory_of_a_hash_goes_back),
+		cmocka_unit_test(a_hash_without_memory_is_no_wrong_password),
 		cmocka_unit_test(common_passwords_are_found_in_any_case),
 		cmocka_unit_test(an_unsorted_list_is_refused_with_its_line),
 		cmocka_unit_test(an_empty_list_and_a_directory_are_refused),

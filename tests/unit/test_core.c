@@ -343,9 +343,11 @@ lanes_are_counted_across_processes_and_a_killed_one_gives_its_lane_back(void **s
 	char c = 0;
 	assert_int_equal(read(ready[0], &c, 1), 1);
 	assert_int_equal(c, 'y');
+	assert_true(lanes_full(&mine));
 	assert_int_equal(lanes_enter(&mine), ERR_BUSY); /* no queue: at once */
 	assert_int_equal(kill(child, SIGKILL), 0);
 	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_false(lanes_full(&mine));
 	assert_int_equal(lanes_enter(&mine), OK);
 	lanes_leave(&mine);
 	(void)close(ready[0]);
@@ -361,6 +363,7 @@ a_lane_in_the_queue_waits_its_time_and_no_longer(void **state)
 	assert_int_equal(lanes_open(&b, *state, 1, 1, 60), OK);
 	assert_int_equal(lanes_open(&c, *state, 1, 1, 60), OK);
 	assert_int_equal(lanes_enter(&a), OK);
+	assert_false(lanes_full(&b)); /* one place in the queue */
 	assert_int_equal(lanes_enter(&b), ERR_BUSY);
 	assert_true(lanes_waited_us(&b) >= 50000);
 	assert_true(lanes_waited_us(&b) == 0);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/base64url.h"
+#include "auth/base64.h"
 #include "auth/keyring.h"
 #include "auth/token.h"
 #include "core/arena.h"
@@ -77,7 +77,7 @@ static struct str
 forge(struct fixture *f, const struct key *key, struct str payload)
 {
 	unsigned char signature[JWS_SIGNATURE_MAX];
-	char text[BASE64URL_SIZE(JWS_SIGNATURE_MAX)];
+	char text[BASE64_SIZE(JWS_SIGNATURE_MAX)];
 	size_t n;
 	const struct str input =
 		str_printf(&f->arena, "%.*s.%.*s", (int)key->header_n, key->header, (int)payload.n, payload.p);
@@ -90,7 +90,7 @@ forge(struct fixture *f, const struct key *key, struct str payload)
 static struct str
 encoded(struct fixture *f, const void *json, size_t n)
 {
-	char *text = arena_alloc(&f->arena, BASE64URL_SIZE(n));
+	char *text = arena_alloc(&f->arena, BASE64_SIZE(n));
 
 	assert_non_null(text);
 	return (struct str){ text, base64url_encode(json, n, text) };

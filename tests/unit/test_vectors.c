@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/base64url.h"
+#include "auth/base64.h"
 #include "auth/keyring.h"
 
 enum { P256_POINT = 65, SIGNATURE_ROOM = 2048, RSA_NUMBERS = 8 };

@@ -24,7 +24,7 @@ const DEFAULTS = {
 	public_url: "http://127.0.0.1:8080", service_name: "latch", audience: "latch", cors_origins: "", openapi: "on",
 	workers: "8", db_socket: "", db_name: "latch", db_user: "latch", db_owner_user: "latch_owner", db_timeout_s: "2",
 	token_alg: "ES256", access_ttl_s: "900", jwks_max_age_s: "300", password_min: "8", argon2_memory_kib: "19456",
-	argon2_passes: "2", argon2_parallelism: "1",
+	argon2_passes: "2",
 };
 
 /** A config key as the workers read it: latch.conf, else the default. Read anew at each call. */
