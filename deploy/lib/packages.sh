@@ -1,5 +1,5 @@
 # deploy/lib/packages.sh: what latch needs of Debian, what of it is missing, and how that is installed.
-# Sourced by deploy/up and deploy/check, after instance.sh.
+# Sourced by deploy/up, after instance.sh, and by deploy/check, which takes the lists and lacking alone.
 # shellcheck shell=sh disable=SC2154,SC2034
 
 # COMMAND, or COMMAND:PACKAGE where the package is called otherwise.

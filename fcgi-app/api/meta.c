@@ -24,7 +24,7 @@ enum err
 meta_jwks(struct ctx *c)
 {
 	const struct keyring *ring = &c->app->keyring;
-	const enum err err = keys_refresh(c->app);
+	const enum err err = keys_fresh(c->app);
 	const struct str etag = str_of(ring->etag);
 
 	/* The keys of a moment ago are good while the database is away; no keys are not to be cached. */

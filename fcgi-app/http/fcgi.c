@@ -15,12 +15,13 @@
 #include "core/log.h"
 #include "http/records.h"
 
-enum { DRAIN_US = 2000000, DRAIN_READ_MS = 500, ACCEPT_PAUSE_MS = 100 };
+enum { DRAIN_US = 2000000, DRAIN_READ_MS = 500, ACCEPT_PAUSE_MS = 100, LOOK_US = 50000 };
 
 struct fcgi {
 	int listener, epoll;
 	sigset_t waiting;        /* the signal mask while waiting: SIGTERM and SIGUSR1 let through */
 	uint64_t drain_until_us; /* 0: not draining */
+	uint64_t looked_us;      /* for a signal, last */
 
 	struct connection connection;
 	struct exchange exchange;
@@ -60,8 +61,8 @@ fcgi_open(int listener)
 		fcgi_close(fcgi);
 		return NULL;
 	}
-	/* Blocked for good, and let through in wait_for_work alone: so none comes in the middle of a request, and none is lost
-	 * between two. */
+	/* Blocked for good, let through where this waits and looked for where it does not: so none comes in the middle of a
+	 * request, and none is lost between two. */
 	(void)sigemptyset(&block);
 	(void)sigaddset(&block, SIGTERM);
 	(void)sigaddset(&block, SIGUSR1);
@@ -96,47 +97,54 @@ fcgi_close(struct fcgi *fcgi)
 
 /* ---- Accepting ------------------------------------------------------------------------------------------------- */
 
-/* The descriptor that the next request comes from: a connection that the web server kept, else the listener. */
-static int
-wait_ready(struct fcgi *fcgi, bool draining)
+/* True when this worker is to end. A worker that is never idle never waits, and no signal reaches it but here. */
+static bool
+ending(struct fcgi *fcgi)
+{
+	const uint64_t now = clock_mono_us();
+	sigset_t pending;
+
+	if (!stop_asked && now - fcgi->looked_us > LOOK_US) {
+		fcgi->looked_us = now;
+		if (sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGUSR1) == 1))
+			stop_asked = 1;
+	}
+	if (stop_asked && fcgi->drain_until_us == 0)
+		fcgi->drain_until_us = now + DRAIN_US;
+	return fcgi->drain_until_us != 0 && now > fcgi->drain_until_us;
+}
+
+/* Waits for a connection; false when this worker is to end, for it is draining and none is there. */
+static bool
+wait_for_connection(struct fcgi *fcgi)
 {
 	struct epoll_event event;
+
+	if (fcgi->drain_until_us != 0)
+		return false;
+	if (epoll_pwait(fcgi->epoll, &event, 1, -1, &fcgi->waiting) < 0 && errno != EINTR) {
+		log_error("FastCGI wait: %s", strerror(errno));
+		(void)poll(NULL, 0, ACCEPT_PAUSE_MS);
+	}
+	return true;
+}
+
+/* Waits for the next request on the connection that the web server kept; false when there is none yet. */
+static bool
+kept_ready(struct fcgi *fcgi)
+{
 	struct pollfd kept = { .fd = fcgi->connection.fd, .events = POLLIN };
 	const struct timespec at_once = { 0, 0 };
 
 	if (connection_has_more(&fcgi->connection))
-		return 1;
-	if (kept.fd < 0)
-		return epoll_pwait(fcgi->epoll, &event, 1, draining ? 0 : -1, &fcgi->waiting);
-	const int ready = ppoll(&kept, 1, draining ? &at_once : NULL, &fcgi->waiting);
-	if (ready == 0) /* draining, and nothing has come on it */
+		return true;
+	const int ready = ppoll(&kept, 1, fcgi->drain_until_us != 0 ? &at_once : NULL, &fcgi->waiting);
+	if (ready == 0 || (ready < 0 && errno != EINTR)) /* draining, and nothing has come on it */
 		connection_close(&fcgi->connection, false);
-	return ready;
+	return ready > 0;
 }
 
-/* True when there may be something to accept; false when this worker is to end. */
-static bool
-wait_for_work(struct fcgi *fcgi)
-{
-	for (;;) {
-		if (stop_asked && fcgi->drain_until_us == 0)
-			fcgi->drain_until_us = clock_mono_us() + DRAIN_US;
-		const bool draining = fcgi->drain_until_us != 0, kept = fcgi->connection.fd >= 0;
-		if (draining && clock_mono_us() > fcgi->drain_until_us)
-			return false;
-		const int ready = wait_ready(fcgi, draining);
-		if (ready > 0)
-			return true;
-		if (ready < 0 && errno != EINTR) {
-			log_error("FastCGI wait: %s", strerror(errno));
-			(void)poll(NULL, 0, ACCEPT_PAUSE_MS);
-		}
-		if (draining && !kept)
-			return false;
-	}
-}
-
-/* What waits on the listener, if it is still there. */
+/* Takes what waits on the listener. Before anything is waited for: a busy worker saves itself a system call each time. */
 static bool
 accept_one(struct fcgi *fcgi)
 {
@@ -151,11 +159,27 @@ accept_one(struct fcgi *fcgi)
 	return false;
 }
 
+enum next { NEXT_READY, NEXT_NONE_YET, NEXT_NEVER };
+
+static enum next
+next_connection(struct fcgi *fcgi)
+{
+	if (ending(fcgi))
+		return NEXT_NEVER;
+	if (fcgi->connection.fd >= 0)
+		return kept_ready(fcgi) ? NEXT_READY : NEXT_NONE_YET;
+	if (accept_one(fcgi))
+		return NEXT_READY;
+	return wait_for_connection(fcgi) ? NEXT_NONE_YET : NEXT_NEVER;
+}
+
 bool
 fcgi_next(struct fcgi *fcgi, struct arena *arena, struct request *out)
 {
-	while (wait_for_work(fcgi)) {
-		if (fcgi->connection.fd < 0 && !accept_one(fcgi))
+	enum next next;
+
+	while ((next = next_connection(fcgi)) != NEXT_NEVER) {
+		if (next == NEXT_NONE_YET)
 			continue;
 		connection_begin(&fcgi->connection, fcgi->drain_until_us != 0 ? DRAIN_READ_MS : CONNECTION_READ_MS);
 		fcgi->open = true;

@@ -103,6 +103,12 @@ keys_refresh(struct app *app)
 	return err == OK && older_than(app->keys_read_us, KEYS_REFRESH_MS) ? keys_read(app) : err;
 }
 
+enum err
+keys_fresh(struct app *app)
+{
+	return older_than(app->keys_read_us, KEYS_REFRESH_MS) ? keys_refresh(app) : OK;
+}
+
 bool
 keys_read_for_unknown(struct app *app)
 {

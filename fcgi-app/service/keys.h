@@ -10,6 +10,8 @@ enum { KEYS_REFRESH_MS = 2000, KEYS_UNKNOWN_MS = 250, KEYS_SPREAD_S = 3 };
 /* Begins a request on the database (db_begin_request), and reads the keys where that was done more than KEYS_REFRESH_MS
  * ago, so that a rotation reaches every worker within seconds. ERR_DB: the old ones stay in use. */
 enum err keys_refresh(struct app *app) MUST_USE;
+/* The same for who needs nothing else of the database, and does not look at it where the keys are fresh. */
+enum err keys_fresh(struct app *app) MUST_USE;
 /* Reads the keys, within a request. */
 enum err keys_read(struct app *app) MUST_USE;
 /* The same for a token whose key is not known here: it may be newer than what was read. At most every KEYS_UNKNOWN_MS, so
