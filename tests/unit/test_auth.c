@@ -12,7 +12,7 @@
 #include "auth/keyring.h"
 #include "auth/password.h"
 #include "auth/seal.h"
-#include "auth/token.h"
+#include "core/random.h"
 
 /* ---- base64url --------------------------------------------------------------------------------------------------- */
 
@@ -245,137 +245,6 @@ keys_that_do_not_fit_change_nothing(void **state)
 	assert_int_equal(ring.n, 0);
 }
 
-struct fixture {
-	struct config config;
-	struct keyring ring;
-	struct tokens tokens;
-	struct arena arena;
-};
-
-static int
-set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct key key;
-
-	(void)snprintf(f->config.issuer, sizeof(f->config.issuer), "https://i.example");
-	(void)snprintf(f->config.audience, sizeof(f->config.audience), "latch");
-	f->config.access_ttl_s = 900;
-	if (key_init(&key, STR("kid-1"), TOKEN_ES256, (struct timestamp){ 0 }, jws_key_generate(TOKEN_ES256)) != OK
-	    || keyring_replace(&f->ring, &key, 1) != OK || tokens_open(&f->tokens, &f->config, &f->ring) != OK
-	    || !arena_open(&f->arena, 65536))
-		return -1;
-	*state = f;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	tokens_close(&f->tokens);
-	keyring_clear(&f->ring);
-	arena_close(&f->arena);
-	free(f);
-	return 0;
-}
-
-static const struct timestamp NOW = { INT64_C(1800000000000) };
-
-static struct str
-issue(struct fixture *f, struct timestamp when)
-{
-	const struct uuid subject = { "01932c07-209c-7c11-8b0e-6a3f5d2e9c41" };
-	const struct uuid session = { "01932c07-209c-7c11-8b0e-6a3f5d2e9c42" };
-	struct str token;
-
-	assert_int_equal(token_issue(&f->tokens, &subject, &session, when, &f->arena, &token), OK);
-	return token;
-}
-
-static enum err
-check(struct fixture *f, struct str token, int64_t after_ms)
-{
-	struct token_claims claims;
-
-	return token_check(&f->tokens, token, (struct timestamp){ NOW.ms + after_ms }, &claims);
-}
-
-static void
-a_token_says_whose_it_is_and_ends(void **state)
-{
-	struct fixture *f = *state;
-	const struct str token = issue(f, NOW);
-	struct token_claims claims;
-
-	for (int again = 0; again < 2; again++) { /* from the signature, then from the table */
-		assert_int_equal(token_check(&f->tokens, token, NOW, &claims), OK);
-		assert_string_equal(claims.subject.text, "01932c07-209c-7c11-8b0e-6a3f5d2e9c41");
-		assert_string_equal(claims.session.text, "01932c07-209c-7c11-8b0e-6a3f5d2e9c42");
-	}
-	assert_int_equal(check(f, token, 899999), OK);
-	assert_int_equal(check(f, token, 900000), ERR_TOKEN);
-}
-
-static void
-a_token_from_the_future_has_a_minute(void **state)
-{
-	struct fixture *f = *state;
-
-	assert_int_equal(check(f, issue(f, (struct timestamp){ NOW.ms + 60000 }), 0), OK);
-	assert_int_equal(check(f, issue(f, (struct timestamp){ NOW.ms + 61000 }), 0), ERR_TOKEN);
-}
-
-static void
-every_changed_byte_of_a_token_is_refused(void **state)
-{
-	struct fixture *f = *state;
-	const struct str token = issue(f, NOW);
-	char *copy = arena_alloc(&f->arena, token.n + 2);
-
-	for (size_t i = 0; i < token.n; i++) {
-		memcpy(copy, token.p, token.n);
-		copy[i] = copy[i] == 'A' ? 'B' : 'A';
-		assert_int_equal(check(f, (struct str){ copy, token.n }, 0), ERR_TOKEN);
-		assert_int_equal(check(f, (struct str){ token.p, i }, 0), ERR_TOKEN);
-	}
-	memcpy(copy, token.p, token.n);
-	copy[token.n] = '.';
-	assert_int_equal(check(f, (struct str){ copy, token.n + 1 }, 0), ERR_TOKEN);
-	copy[token.n] = '=';
-	assert_int_equal(check(f, (struct str){ copy, token.n + 1 }, 0), ERR_TOKEN);
-}
-
-static void
-another_issuer_or_audience_is_refused(void **state)
-{
-	struct fixture *f = *state;
-	const struct str token = issue(f, NOW);
-
-	f->config.issuer[0] = 'H';
-	assert_int_equal(check(f, token, 0), ERR_TOKEN);
-	f->config.issuer[0] = 'h';
-	f->config.audience[0] = 'L';
-	assert_int_equal(check(f, token, 0), ERR_TOKEN);
-	f->config.audience[0] = 'l';
-	assert_int_equal(check(f, token, 0), OK);
-}
-
-static void
-a_remembered_token_dies_with_its_key(void **state)
-{
-	struct fixture *f = *state;
-	const struct str token = issue(f, NOW);
-	struct key key;
-
-	assert_int_equal(check(f, token, 0), OK);
-	assert_int_equal(key_init(&key, STR("kid-2"), TOKEN_ES256, (struct timestamp){ 0 }, jws_key_generate(TOKEN_ES256)),
-	                 OK);
-	assert_int_equal(keyring_replace(&f->ring, &key, 1), OK);
-	assert_int_equal(check(f, token, 0), ERR_TOKEN);
-}
-
 /* ---- Passwords --------------------------------------------------------------------------------------------------- */
 
 static struct hasher
@@ -587,11 +456,6 @@ main(void)
 		cmocka_unit_test(es256_takes_no_number_out_of_range),
 		cmocka_unit_test(the_newest_key_whose_time_has_come_signs),
 		cmocka_unit_test(keys_that_do_not_fit_change_nothing),
-		cmocka_unit_test_setup_teardown(a_token_says_whose_it_is_and_ends, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_token_from_the_future_has_a_minute, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(every_changed_byte_of_a_token_is_refused, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(another_issuer_or_audience_is_refused, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_remembered_token_dies_with_its_key, set_up, tear_down),
 		cmocka_unit_test(a_hash_verifies_its_password_and_no_other),
 		cmocka_unit_test(a_stored_hash_cannot_ask_for_the_machine),
 		cmocka_unit_test(a_hash_that_another_program_wrote_verifies),

@@ -1,4 +1,5 @@
-/* Tokens whose signature is right and whose contents are not: what only somebody with the key could make. */
+/* Tokens: those that are issued; and those whose signature is right and whose contents are not, which only somebody with the
+ * key could make. */
 #include "unit.h"
 
 #include <stdio.h>
@@ -50,7 +51,8 @@ set_up(void **state)
 	f->config.access_ttl_s = 900;
 	for (enum token_alg alg = TOKEN_ES256; alg <= TOKEN_HS256; alg++) {
 		char kid[] = { (char)('a' + alg), '\0' };
-		if (key_init(&keys[alg], str_of(kid), alg, (struct timestamp){ alg }, jws_key_generate(alg)) != OK)
+		if (key_init(&keys[alg], str_of(kid), alg, (struct timestamp){ TOKEN_HS256 - alg }, jws_key_generate(alg))
+		    != OK)
 			return -1;
 	}
 	if (keyring_replace(&f->ring, keys, COUNT(keys)) != OK || tokens_open(&f->tokens, &f->config, &f->ring) != OK
@@ -336,6 +338,101 @@ a_key_does_no_other_keys_algorithm(void **state)
 		}
 }
 
+/* ---- What was issued here ------------------------------------------------------------------------------------------ */
+
+static struct str
+issue(struct fixture *f, struct timestamp when)
+{
+	const struct uuid subject = { "01932c07-209c-7c11-8b0e-6a3f5d2e9c41" };
+	const struct uuid session = { "01932c07-209c-7c11-8b0e-6a3f5d2e9c42" };
+	struct str token;
+
+	assert_int_equal(token_issue(&f->tokens, &subject, &session, when, &f->arena, &token), OK);
+	return token;
+}
+
+static enum err
+check_after(struct fixture *f, struct str token, int64_t after_ms)
+{
+	struct token_claims claims;
+
+	return token_check(&f->tokens, token, (struct timestamp){ NOW.ms + after_ms }, &claims);
+}
+
+static void
+a_token_says_whose_it_is_and_ends(void **state)
+{
+	struct fixture *f = *state;
+	const struct str token = issue(f, NOW);
+	struct token_claims claims;
+
+	for (int again = 0; again < 2; again++) { /* from the signature, then from the table */
+		assert_int_equal(token_check(&f->tokens, token, NOW, &claims), OK);
+		assert_string_equal(claims.subject.text, "01932c07-209c-7c11-8b0e-6a3f5d2e9c41");
+		assert_string_equal(claims.session.text, "01932c07-209c-7c11-8b0e-6a3f5d2e9c42");
+	}
+	assert_int_equal(check_after(f, token, 899999), OK);
+	assert_int_equal(check_after(f, token, 900000), ERR_TOKEN);
+}
+
+static void
+a_token_from_the_future_has_a_minute(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(check_after(f, issue(f, (struct timestamp){ NOW.ms + 60000 }), 0), OK);
+	assert_int_equal(check_after(f, issue(f, (struct timestamp){ NOW.ms + 61000 }), 0), ERR_TOKEN);
+}
+
+static void
+every_changed_byte_of_a_token_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	const struct str token = issue(f, NOW);
+	char *copy = arena_alloc(&f->arena, token.n + 2);
+
+	for (size_t i = 0; i < token.n; i++) {
+		memcpy(copy, token.p, token.n);
+		copy[i] = copy[i] == 'A' ? 'B' : 'A';
+		assert_int_equal(check_after(f, (struct str){ copy, token.n }, 0), ERR_TOKEN);
+		assert_int_equal(check_after(f, (struct str){ token.p, i }, 0), ERR_TOKEN);
+	}
+	memcpy(copy, token.p, token.n);
+	copy[token.n] = '.';
+	assert_int_equal(check_after(f, (struct str){ copy, token.n + 1 }, 0), ERR_TOKEN);
+	copy[token.n] = '=';
+	assert_int_equal(check_after(f, (struct str){ copy, token.n + 1 }, 0), ERR_TOKEN);
+}
+
+static void
+another_issuer_or_audience_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	const struct str token = issue(f, NOW);
+
+	f->config.issuer[0] = 'H';
+	assert_int_equal(check_after(f, token, 0), ERR_TOKEN);
+	f->config.issuer[0] = 'h';
+	f->config.audience[0] = 'L';
+	assert_int_equal(check_after(f, token, 0), ERR_TOKEN);
+	f->config.audience[0] = 'l';
+	assert_int_equal(check_after(f, token, 0), OK);
+}
+
+static void
+a_remembered_token_dies_with_its_key(void **state)
+{
+	struct fixture *f = *state;
+	const struct str token = issue(f, NOW);
+	struct key key;
+
+	assert_int_equal(check_after(f, token, 0), OK);
+	assert_int_equal(key_init(&key, STR("kid-2"), TOKEN_ES256, (struct timestamp){ 0 }, jws_key_generate(TOKEN_ES256)),
+	                 OK);
+	assert_int_equal(keyring_replace(&f->ring, &key, 1), OK);
+	assert_int_equal(check_after(f, token, 0), ERR_TOKEN);
+}
+
 int
 main(void)
 {
@@ -348,6 +445,11 @@ main(void)
 		                                tear_down),
 		cmocka_unit_test_setup_teardown(depth_and_length_without_end_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_key_does_no_other_keys_algorithm, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_token_says_whose_it_is_and_ends, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_token_from_the_future_has_a_minute, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(every_changed_byte_of_a_token_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(another_issuer_or_audience_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_remembered_token_dies_with_its_key, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("token", tests, NULL, NULL);
