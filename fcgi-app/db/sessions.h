@@ -20,8 +20,7 @@ enum err sessions_user(struct db *db, const struct uuid *session, const struct u
  * when that changed meanwhile. */
 enum err sessions_insert(struct db *db, const struct uuid *session, const struct user *user, uint32_t ttl_s) MUST_USE;
 
-/* Removes what a user has beyond the newest SESSIONS_PER_USER_MAX sessions, at most 8 at once: what can be ended at once
- * stays bounded. */
+/* Removes all but the newest SESSIONS_PER_USER_MAX sessions of a user: what can be ended at once stays bounded. */
 enum { SESSIONS_PER_USER_MAX = 100 };
 enum err sessions_drop_oldest(struct db *db, const struct uuid *user) MUST_USE;
 
