@@ -13,7 +13,7 @@ BINDIR = $(PREFIX)/bin
 DATADIR = $(PREFIX)/share/latch
 MANDIR = $(PREFIX)/share/man
 
-LIBRARIES = libmariadb libjwt jansson libsodium libcrypto
+LIBRARIES = libmariadb libjwt jansson libsodium libargon2 libcrypto
 WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wcast-qual -Wswitch-enum -Wnull-dereference $(if $(WERROR),-Werror)
 HARDENING = -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fPIE \
@@ -138,7 +138,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(OBJECTS)
 SECONDS = 60
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-%,$(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
 FUZZ_OBJECTS := $(filter $(BUILD)/obj/core/% $(BUILD)/obj/auth/% $(BUILD)/obj/http/%,$(OBJECTS))
-FUZZ_LIBS = $(shell $(PKG_CONFIG) --libs libjwt jansson libsodium libcrypto)
+FUZZ_LIBS = $(shell $(PKG_CONFIG) --libs libjwt jansson libsodium libargon2 libcrypto)
 FUZZ_MAIN = -fsanitize=fuzzer
 $(BUILD)/fuzz-config: WRAP = -Wl,--wrap=open
 
@@ -179,7 +179,7 @@ $(BUILD)/bench/limit-libfcgi: tests/bench/limit.c
 $(BUILD)/bench/hashes-libargon2: tests/bench/hashes.c $(OBJECTS)
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -DLIBARGON2 $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(OBJECTS) -largon2 $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -DLIBARGON2 $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(OBJECTS) $(LIBS)
 
 # ---- faults ------------------------------------------------------------------------------------------------------
 

@@ -60,7 +60,9 @@ launch_database() {
 # sql: as the private database's administrator, which is whoever made the instance, known by the socket; SQL comes from
 # stdin. (MariaDB gives that account the name of the system's user. Under root, the service user is not it.)
 sql() {
-	mariadb --no-defaults --batch --socket="$dir/run/db.sock" --user="$(id -un)"
+	timeout 20 mariadb --no-defaults --batch --socket="$dir/run/db.sock" --user="$(id -un)" && return
+	[ $? != 124 ] || die "the database hangs; end it with kill -KILL $(cat "$dir/run/db.pid"), and run this again"
+	return 1
 }
 
 # grant_rights: the passwords travel by pipe: no argument, environment or log ever holds them.

@@ -38,6 +38,17 @@ gone(enum err err)
 	return err == ERR_NO_ROW ? ERR_TOKEN : err;
 }
 
+/* The same where the row was asked for with the password that was confirmed: it may have been changed since, by a request of
+ * this very session, whose token is as good as before. */
+static enum err
+overtaken(struct ctx *c, enum err err)
+{
+	if (err != ERR_NO_ROW)
+		return err;
+	err = principal_again(c->app, &c->principal);
+	return err == OK ? account_not_current(&c->why) : err;
+}
+
 enum err
 me_change(struct ctx *c)
 {
@@ -79,7 +90,7 @@ me_change_password(struct ctx *c)
 
 	if (err == OK)
 		err = account_set_password(c->app, user, in->new_password, "new_password", &c->principal.session, &c->why);
-	return err == OK ? reply_empty(c) : gone(err);
+	return err == OK ? reply_empty(c) : overtaken(c, err);
 }
 
 /* ---- POST /users/me/delete --------------------------------------------------------------------------------------- */
@@ -103,5 +114,5 @@ me_delete(struct ctx *c)
 
 	if (err == OK)
 		err = account_delete(c->app, user, &c->principal.session);
-	return err == OK ? reply_empty(c) : gone(err);
+	return err == OK ? reply_empty(c) : overtaken(c, err);
 }

@@ -2,7 +2,8 @@
  * password.h: password hashes: argon2id (RFC 9106) as PHC strings (auth/phc.h), in hash lanes.
  *
  * By libsodium: it looks at run time which vector instructions there are, and takes three quarters of the time that Debian's
- * libargon2 takes (docs/bench.md).
+ * libargon2 takes (docs/bench.md). By libargon2 where libsodium cannot: hashes of several lanes or with another salt, which
+ * other programs made; the next log-in makes them anew.
  */
 #ifndef LATCH_AUTH_PASSWORD_H
 #define LATCH_AUTH_PASSWORD_H
@@ -30,8 +31,8 @@ bool password_busy(const struct hasher *hasher);
  * ERR_INTERNAL: out of memory. */
 enum err password_hash(struct hasher *hasher, struct str password, char out[PHC_SIZE]) MUST_USE;
 
-/* Compares with a PHC string in constant time. ERR_CREDENTIALS: not that password. ERR_BUSY. ERR_INTERNAL: phc_read does
- * not take the string; out of memory. */
+/* Compares with a PHC string in constant time. ERR_CREDENTIALS: not that password. A string that
+ * phc_read does not take fits no password, at the cost of today's hash. ERR_BUSY. ERR_INTERNAL: out of memory. */
 enum err password_verify(struct hasher *hasher, const char *text, struct str password) MUST_USE;
 
 /* For a user who is not there, at the cost of a hash with today's parameters: ERR_CREDENTIALS; ERR_BUSY, ERR_INTERNAL. */

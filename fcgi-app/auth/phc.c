@@ -40,8 +40,8 @@ phc_read(const char *text, struct phc *out)
 	    || !read_parameter(&rest, "p=", '$', ARGON2_PARALLELISM_MAX, &out->parallelism))
 		return false;
 	const struct str salt = str_cut(&rest, '$');
-	return out->memory_kib >= KIB_PER_LANE * out->parallelism && rest.p != NULL
-	    && base64_decode(salt, out->salt, PHC_SALT_MAX, &out->salt_n) && out->salt_n >= PHC_SALT_MIN
+	return out->memory_kib >= KIB_PER_LANE * out->parallelism && out->memory_kib * out->passes <= ARGON2_WORK_MAX
+	    && rest.p != NULL && base64_decode(salt, out->salt, PHC_SALT_MAX, &out->salt_n) && out->salt_n >= PHC_SALT_MIN
 	    && base64_decode(rest, out->hash, PHC_HASH_MAX, &out->hash_n) && out->hash_n >= PHC_HASH_MIN;
 }
 

@@ -203,6 +203,8 @@ finish(struct load *load)
 
 	if (c->issuer[0] == '\0')
 		memcpy(c->issuer, c->public_url, sizeof(c->issuer));
+	if (c->argon2_memory_kib * c->argon2_passes > ARGON2_WORK_MAX)
+		complain(load, "argon2_memory_kib times argon2_passes must be at most 1048576: a hash would take seconds");
 	if (c->hash_lanes == CONFIG_AUTO) {
 		c->hash_lanes = lanes_default(c->argon2_memory_kib);
 		if (c->hash_lanes > c->workers - 1)

@@ -19,8 +19,9 @@ enum { CONFIG_TEXT_MAX = 256, CONFIG_LIST_MAX = 1024, CONFIG_LINE_MAX = 2048 };
 
 enum token_alg { TOKEN_ES256, TOKEN_RS256, TOKEN_HS256 };
 
-/* What argon2id may cost at most, whether the configuration asks or a stored hash. */
-enum { ARGON2_MEMORY_KIB_MAX = 262144, ARGON2_PASSES_MAX = 16, ARGON2_PARALLELISM_MAX = 4 };
+/* What argon2id may cost at most, whether the configuration asks or a stored hash. The work is memory times passes: under a
+ * second. */
+enum { ARGON2_MEMORY_KIB_MAX = 262144, ARGON2_PASSES_MAX = 16, ARGON2_PARALLELISM_MAX = 4, ARGON2_WORK_MAX = 1048576 };
 
 struct config {
 	char public_url[CONFIG_TEXT_MAX]; /* no slash at the end */

@@ -31,20 +31,25 @@ sem_do(int set, struct sembuf *ops, size_t n, uint64_t wait_ms)
 	return rc;
 }
 
-/* Brings one counter from the size it was made for to `size`: both move in one operation, or neither does. */
+/* Brings one counter from the size it was made for to `size`: both move in one operation, or neither does. It shrinks by
+ * one at a time: who waits for one is served with the next that comes free, before anybody who comes then; who waits for
+ * four would never be while log-ins flood in. */
 static int
 resize(int set, unsigned short counter, unsigned short recorded, uint32_t size)
 {
-	const int old = semctl(set, recorded, GETVAL);
-
-	if (old < 0 || (uint32_t)old == size)
-		return old < 0 ? -1 : 0;
-	const short by = (short)((int)size - old);
-	struct sembuf ops[] = { { counter, by, 0 }, { recorded, by, 0 } };
-	return sem_do(set, ops, COUNT(ops), RESIZE_WAIT_MS);
+	for (;;) {
+		const int old = semctl(set, recorded, GETVAL);
+		if (old < 0 || (uint32_t)old == size)
+			return old < 0 ? -1 : 0;
+		const short by = (uint32_t)old < size ? (short)((int)size - old) : -1;
+		struct sembuf ops[] = { { counter, by, 0 }, { recorded, by, 0 } };
+		if (sem_do(set, ops, COUNT(ops), RESIZE_WAIT_MS) != 0)
+			return -1;
+	}
 }
 
-/* Not ftok(3), which keeps 16 bits of the inode: two installations must not meet. This is FNV-1a. */
+/* Not ftok(3), which keeps 16 bits of the inode: two installations must not meet. Nor must two users, one of whom left a set
+ * behind, on a disk that is gone say. This is FNV-1a. */
 static bool
 key_of_file(const char *path, int32_t *out)
 {
@@ -52,7 +57,7 @@ key_of_file(const char *path, int32_t *out)
 
 	if (stat(path, &st) != 0)
 		return false;
-	const uint64_t numbers[] = { (uint64_t)st.st_dev, (uint64_t)st.st_ino };
+	const uint64_t numbers[] = { (uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)geteuid() };
 	uint32_t hash = 2166136261U;
 	for (size_t i = 0; i < sizeof(numbers); i++)
 		hash = (hash ^ (uint8_t)(numbers[i / 8] >> (8 * (i % 8)))) * 16777619U;

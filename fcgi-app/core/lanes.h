@@ -1,7 +1,7 @@
 /*
  * lanes.h: how many workers may do one costly thing at once, across the whole pool.
  *
- * A System V semaphore set that all workers of one installation share (its key is a hash of the key file's device and inode). Every
+ * A System V semaphore set that all workers of one installation share (its key is a hash of the key file's device and inode, and of the user). Every
  * operation carries SEM_UNDO, so the kernel gives back what a killed worker held. `lanes` work at once, `queue` more may
  * wait for at most `wait_ms`, and everybody else is told ERR_BUSY at once: so a flood of log-ins cannot take every
  * worker. The set outlives the workers, as such sets do (ipcs -s shows it, ipcrm removes it): the next ones take it over.

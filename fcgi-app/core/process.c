@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-enum { FILL = 0xff };
+enum { FILL = 0xff, MMAP_THRESHOLD = 256 * 1024 };
 
 void
 process_harden(void)
@@ -20,5 +20,7 @@ process_harden(void)
 	(void)umask(077);
 	/* A log that has reached the size it may have is a write that fails, as on a full disk, and not the end. */
 	(void)signal(SIGXFSZ, SIG_IGN);
+	/* Left to itself malloc would raise its threshold with the first large hash that libargon2 frees, and then keep them. */
+	(void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
 	(void)mallopt(M_PERTURB, FILL);
 }

@@ -174,11 +174,11 @@ command_doctor(struct app *app, const struct options *options, char **operands)
 	(void)operands;
 	failures += check_url(&app->config) + check_memory(&app->config) + check_transport(&app->config);
 	if (db_begin_request(app->db) != OK) {
-		const char *mend =
-			db_schema_disagrees(app->db)
-				? "run latchctl migrate"
-				: "see that MariaDB runs (after deploy/up: run it again), and that db_socket or db_host, db_user, "
-				  "its password and its rights (SELECT, INSERT, UPDATE, DELETE on db_name) are right";
+		const char *mend = db_schema_disagrees(app->db)
+		                     ? "run latchctl migrate"
+		                     : "see that MariaDB runs and answers (after deploy/up: run it again), and that db_socket "
+		                       "or db_host, db_user, "
+		                       "its password and its rights (SELECT, INSERT, UPDATE, DELETE on db_name) are right";
 		failures += bad("database: %s; %s", db_error(app->db), mend);
 	} else if (server_info(app->db, &info) != OK) {
 		failures += bad("database: %s", db_error(app->db));

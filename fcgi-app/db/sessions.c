@@ -32,10 +32,11 @@ static const struct stmt stmts[] = {
 	               .params = 1,
 	               .columns = &count_column,
 	               .n = 1 },
-	/* Ids are UUIDv7, so their order is that of the log-ins. */
+	/* Ids are UUIDv7, so their order is that of the log-ins; and not the new one, which is the oldest of all where the clock
+	 * went back meanwhile. */
 	[DROP_OLDEST] = { .name = "sessions drop oldest",
-	                  .sql = "DELETE FROM sessions WHERE user_id = ? ORDER BY id LIMIT ?",
-	                  .params = 2 },
+	                  .sql = "DELETE FROM sessions WHERE user_id = ? AND id <> ? ORDER BY id LIMIT ?",
+	                  .params = 3 },
 	[END] = { .name = "sessions end",
 	          .sql = "UPDATE sessions SET ended_at = UTC_TIMESTAMP(3) WHERE id = ? AND ended_at IS NULL "
 	                 "AND expires_at > UTC_TIMESTAMP(3)",
@@ -66,14 +67,15 @@ sessions_insert(struct db *db, const struct uuid *session, const struct user *us
 }
 
 enum err
-sessions_drop_oldest(struct db *db, const struct uuid *user)
+sessions_drop_oldest(struct db *db, const struct uuid *user, const struct uuid *keep)
 {
 	uint32_t n;
 	const enum err err = db_row(db, &stmts[COUNT_OF], ARGS(arg_uuid(user)), &n);
 
 	if (err != OK || n <= SESSIONS_PER_USER_MAX)
 		return err;
-	return db_run(db, &stmts[DROP_OLDEST], ARGS(arg_uuid(user), arg_u64(n - SESSIONS_PER_USER_MAX)), NULL);
+	return db_run(db, &stmts[DROP_OLDEST], ARGS(arg_uuid(user), arg_uuid(keep), arg_u64(n - SESSIONS_PER_USER_MAX)),
+	              NULL);
 }
 
 enum err

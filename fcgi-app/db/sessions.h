@@ -20,9 +20,9 @@ enum err sessions_user(struct db *db, const struct uuid *session, const struct u
  * when that changed meanwhile. */
 enum err sessions_insert(struct db *db, const struct uuid *session, const struct user *user, uint32_t ttl_s) MUST_USE;
 
-/* Removes all but the newest SESSIONS_PER_USER_MAX sessions of a user: what can be ended at once stays bounded. */
+/* Removes all but `keep` and the newest SESSIONS_PER_USER_MAX - 1 other sessions of a user: what can be ended at once stays bounded. */
 enum { SESSIONS_PER_USER_MAX = 100 };
-enum err sessions_drop_oldest(struct db *db, const struct uuid *user) MUST_USE;
+enum err sessions_drop_oldest(struct db *db, const struct uuid *user, const struct uuid *keep) MUST_USE;
 
 /* Ends one session; ERR_NO_ROW when it had ended. */
 enum err sessions_end(struct db *db, const struct uuid *session) MUST_USE;

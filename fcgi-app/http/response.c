@@ -94,32 +94,20 @@ write_head(struct head *head, const struct response *response)
 	put(head, STR("\r\n"));
 }
 
-static struct iovec
-part(const void *p, size_t n)
-{
-	/* sendmsg only reads; its type does not say so. */
-	const union {
-		const void *in;
-		void *out;
-	} unconst = { .in = p };
-
-	return (struct iovec){ unconst.out, n };
-}
-
 /* One STDOUT record of two pieces, and, with the last one, the end of the stream and of the request. */
 static bool
 send_record(struct connection *connection, unsigned id, struct str first, struct str second, bool last)
 {
 	unsigned char header[RECORD_HEADER_SIZE], eof[RECORD_HEADER_SIZE], end[RECORD_HEADER_SIZE], status[RECORD_END_SIZE];
-	struct iovec parts[] = {
-		part(header, sizeof(header)), part(first.p, first.n), part(second.p, second.n),
-		part(eof, sizeof(eof)),       part(end, sizeof(end)), part(status, sizeof(status)),
-	};
 
 	record_encode(RECORD_STDOUT, id, first.n + second.n, header);
 	record_encode(RECORD_STDOUT, id, 0, eof);
 	record_encode(RECORD_END, id, RECORD_END_SIZE, end);
 	record_end_encode(status);
+	struct iovec parts[] = {
+		{ header, sizeof(header) }, { unconst(first.p), first.n }, { unconst(second.p), second.n },
+		{ eof, sizeof(eof) },       { end, sizeof(end) },          { status, sizeof(status) },
+	};
 	return connection_send(connection, parts, last ? COUNT(parts) : COUNT(parts) / 2);
 }
 

@@ -121,9 +121,13 @@ account_confirm(struct app *app, const struct user *user, struct str current, st
 {
 	const enum err err = password_verify(&app->hasher, user->password_hash, current);
 
-	if (err == ERR_CREDENTIALS)
-		return reason_field(why, "current_password", "incorrect", "is not the current password");
-	return err;
+	return err == ERR_CREDENTIALS ? account_not_current(why) : err;
+}
+
+enum err
+account_not_current(struct reason *why)
+{
+	return reason_field(why, "current_password", "incorrect", "is not the current password");
 }
 
 struct password_change {

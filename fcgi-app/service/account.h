@@ -33,6 +33,9 @@ enum err account_change_profile(struct app *app, struct user *user, const struct
 /* Checks the current password. ERR_FIELDS: `current_password` is not it. */
 enum err account_confirm(struct app *app, const struct user *user, struct str current, struct reason *why) MUST_USE;
 
+/* ERR_FIELDS: the same, of a password that was the current one until a moment ago. */
+enum err account_not_current(struct reason *why) MUST_USE;
+
 /* Sets a password under the rules of account_register, and ends every session but the one that acts (NULL: an
  * administrator does, and all end). `field` is what why calls it. ERR_NO_ROW: the user is gone, or since he was read the
  * password was changed, or the acting session ended. */

@@ -52,7 +52,7 @@ write_session(struct db *db, void *argument)
 	enum err err = sessions_insert(db, &session->id, session->user, session->ttl_s);
 
 	if (err == OK)
-		err = sessions_drop_oldest(db, &session->user->id);
+		err = sessions_drop_oldest(db, &session->user->id, &session->id);
 	return err == OK ? users_touch_login(db, &session->user->id) : err;
 }
 
@@ -94,6 +94,20 @@ session_good(const struct session_user *row, struct timestamp now)
 	    && strcmp(row->user.status, "active") == 0;
 }
 
+static enum err
+read_principal(struct app *app, const struct uuid *session, const struct uuid *user, struct principal *out)
+{
+	struct session_user row = { 0 };
+	enum err err = sessions_user(app->db, session, user, &row);
+
+	if (err == ERR_NO_ROW || (err == OK && !session_good(&row, clock_now())))
+		err = ERR_TOKEN;
+	if (err == OK)
+		*out = (struct principal){ .session = *session, .user = row.user };
+	explicit_bzero(&row, sizeof(row));
+	return err;
+}
+
 enum err
 principal_of_token(struct app *app, struct str token, struct principal *out)
 {
@@ -104,14 +118,15 @@ principal_of_token(struct app *app, struct str token, struct principal *out)
 		err = token_check(&app->tokens, token, clock_now(), &claims);
 	if (err != OK)
 		return err;
-	struct session_user row = { 0 };
-	err = sessions_user(app->db, &claims.session, &claims.subject, &row);
-	if (err == ERR_NO_ROW || (err == OK && !session_good(&row, clock_now())))
-		err = ERR_TOKEN;
-	if (err == OK)
-		*out = (struct principal){ .session = claims.session, .user = row.user };
-	explicit_bzero(&row, sizeof(row));
-	return err;
+	return read_principal(app, &claims.session, &claims.subject, out);
+}
+
+enum err
+principal_again(struct app *app, struct principal *principal)
+{
+	const struct uuid session = principal->session, user = principal->user.id;
+
+	return read_principal(app, &session, &user, principal);
 }
 
 enum err

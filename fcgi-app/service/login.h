@@ -26,6 +26,9 @@ struct principal {
 /* ERR_TOKEN: the token does not hold, or its session has ended. One statement. */
 enum err principal_of_token(struct app *app, struct str token, struct principal *out) MUST_USE;
 
+/* Reads the principal's user anew; ERR_TOKEN where the session or the account ended meanwhile. */
+enum err principal_again(struct app *app, struct principal *principal) MUST_USE;
+
 /* Ends the principal's session; ERR_TOKEN when another request was faster. */
 enum err logout(struct app *app, const struct principal *principal) MUST_USE;
 

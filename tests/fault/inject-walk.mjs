@@ -3,6 +3,7 @@
  * error of the contract's, the worker serves on, and what it left in the database is whole.
  */
 import assert from "node:assert/strict";
+import { q, sql } from "../http/lib/instance.mjs";
 import { newPassword, unique } from "../http/lib/users.mjs";
 import { FULL, MEMORY, Worker } from "./inject-worker.mjs";
 
@@ -74,6 +75,55 @@ export const scenes = {
 		async left(it, answer) {
 			assert.doesNotMatch(answer?.text ?? "", /eyJ/, "an error with a token");
 			return "no token";
+		},
+	},
+	"POST /auth/login with a hash of another program": {
+		async begin(user) {
+			/* Of two lanes, of the password "pw"; a success makes it anew. */
+			await sql(`UPDATE users SET password_hash = '$argon2id$v=19$m=1024,t=3,p=2$MDEyMzQ1Njc4OWFiY2RlZjA$7fR+udJStLcRBqOCR/SHK+mCxdioENj2tNNLKxoqAm37' WHERE id = ${q(user.id)}`);
+			return { ...user, password: "pw" };
+		},
+		ask: (worker, it) => signIn(worker, it),
+		good: (answer, it) => scenes["POST /auth/login"].good(answer, it),
+		left: (it, answer) => scenes["POST /auth/login"].left(it, answer),
+	},
+	"POST /auth/login beyond a hundred sessions": {
+		async begin(user) {
+			await sql(`INSERT INTO sessions (id, user_id, created_at, expires_at) SELECT CONCAT('00000000-0000-7000-8000-', LPAD(HEX(seq + ${Math.floor(Math.random() * 2 ** 40)}), 12, '0')),
+				${q(user.id)}, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM seq_1_to_100`);
+			return user;
+		},
+		ask: (worker, it) => signIn(worker, it),
+		async good(answer, it) {
+			await scenes["POST /auth/login"].good(answer, it);
+			assert.deepEqual(await sql(`SELECT COUNT(*) FROM sessions WHERE user_id = ${q(it.id)}`), [["100"]]);
+		},
+		left: (it, answer) => scenes["POST /auth/login"].left(it, answer),
+	},
+	"POST /auth/logout": {
+		begin: async (user) => ({ ...user, token: await session(user) }),
+		ask: (worker, it) => worker.ask("POST", "/auth/logout", { token: it.token }),
+		async good(answer, it) {
+			assert.equal(answer.status, 204, answer.text);
+			assert.equal(await this.left(it), "logged out");
+		},
+		async left(it) {
+			const { status } = await me(witness, it.token);
+			assert.ok([200, 401].includes(status));
+			return status === 401 ? "logged out" : "as before";
+		},
+	},
+	"POST /users/me/delete": {
+		begin: somebody,
+		ask: (worker, it) => worker.ask("POST", "/users/me/delete", { token: it.token, json: { current_password: it.password } }),
+		async good(answer, it) {
+			assert.equal(answer.status, 204, answer.text);
+			assert.equal(await this.left(it), "no account");
+		},
+		async left(it) {
+			const account = await fits(it, it.password), token = (await me(witness, it.token)).status === 200;
+			assert.equal(account, token, "half an account");
+			return account ? "whole account" : "no account";
 		},
 	},
 	"GET /users/me": {

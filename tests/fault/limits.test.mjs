@@ -230,7 +230,7 @@ test("the disk of the database and of the log is full: who reads is served, who 
 
 		rmSync(filler);
 		await until(async () => (await register()).status === 201, 10_000, "a registration after there is room again");
-		assert.ok(statSync(join(dir, "log", "latch.log")).size > logged, "the log goes on");
+		await until(() => statSync(join(dir, "log", "latch.log")).size > logged, 5000, "the log going on");
 		for (const user of [made[0], made[made.length >> 1], ...made.slice(-5)])
 			assert.equal((await ask("/auth/login", user)).status, 200, "a 201 that was none");
 		for (const user of refused)

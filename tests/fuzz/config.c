@@ -104,6 +104,7 @@ keys_agree(const struct config *c, enum config_role role)
 	for (size_t i = 0; i < config_keys_n; i++)
 		value_is_within_bounds(c, &config_keys[i]);
 	HOLDS(c->token_alg == TOKEN_ES256 || c->token_alg == TOKEN_RS256 || c->token_alg == TOKEN_HS256);
+	HOLDS(c->argon2_memory_kib * c->argon2_passes <= ARGON2_WORK_MAX);
 	HOLDS(c->hash_lanes >= 1 && c->hash_lanes + c->hash_queue < c->workers);
 	HOLDS(c->issuer[0] != '\0');
 	HOLDS(strncmp(c->public_url, "http://", 7) == 0 || strncmp(c->public_url, "https://", 8) == 0);

@@ -29,7 +29,8 @@ test("log: one line a request, with its id, route, status, microseconds and lane
 		for (const [, value] of us)
 			assert.match(value, /^\d+$/);
 		const [total, wait] = us.map(([, v]) => Number(v)).sort((a, b) => b - a);
-		assert.ok(total <= answer.ms * 1000 + 5000, `${total} us of ${answer.ms} ms`);
+		/* It is written when the answer has been sent: on a busy machine the client may be done before. */
+		assert.ok(total <= answer.ms * 1000 + 200_000, `${total} us of ${answer.ms} ms`);
 		assert.ok(wait <= total, JSON.stringify(line));
 	}
 });

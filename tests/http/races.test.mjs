@@ -24,8 +24,18 @@ test("delete: a password that was changed meanwhile deletes nothing", async () =
 	const { released } = await hold(`UPDATE users SET password_version = password_version + 1 WHERE id = ${q(user.id)}`, 0.8);
 	const answer = await post("/users/me/delete", { token: user.token, json: { current_password: user.password } });
 	await released;
-	assert.equal(answer.status, 401, answer.text);
+	assert.equal(expectProblem(answer, "validation_failed").errors[0].field, "current_password");
 	assert.equal(await count(`SELECT COUNT(*) FROM users WHERE id = ${q(user.id)}`), 1);
+	assert.equal(await statusOf(user.token), 200, "the session is as good as before");
+});
+
+test("password change: of eight in parallel with one token one is made, and the others hear that it is not the password any more", async () => {
+	const user = await newSession();
+	const answers = await Promise.all(Array.from({ length: 8 }, () => post("/users/me/password", { token: user.token, json: { current_password: user.password, new_password: newPassword() } })));
+	assert.deepEqual(answers.map((a) => a.status).filter((s) => s !== 503).sort().slice(0, 2), answers.filter((a) => a.status !== 503).length > 1 ? [204, 422] : [204]);
+	assert.equal(answers.filter((a) => a.status === 204).length, 1);
+	assert.ok(answers.every((a) => [204, 422, 503].includes(a.status)), answers.map((a) => a.status).join());
+	assert.equal(await statusOf(user.token), 200);
 });
 
 test("password change: an account that was disabled meanwhile keeps its password", async () => {
@@ -62,6 +72,45 @@ test("sessions: a user has at most 100, and the newest stay", async () => {
 	assert.equal(await count(`SELECT COUNT(*) FROM sessions WHERE user_id = ${q(user.id)}`), 100);
 	assert.equal(await statusOf(last), 200);
 	assert.equal(await statusOf(first), 401);
+});
+
+test("sessions: sixty log-ins in parallel beyond the hundred leave a hundred, and each of them is good", async () => {
+	const user = await newUser();
+	const answers = [];
+	for (let i = 0; i < 40; i++)
+		answers.push(...await Promise.all(Array.from({ length: 4 }, () => login(user))));
+	assert.equal(await count(`SELECT COUNT(*) FROM sessions WHERE user_id = ${q(user.id)}`), 100);
+	assert.deepEqual(await Promise.all(answers.slice(-60).map((a) => statusOf(a.access_token))), Array(60).fill(200));
+});
+
+test("sessions: after a clock that was ahead the new session is not the one that goes", async () => {
+	const user = await newUser();
+	await login(user);
+	const ms = (Date.now() + 86_400_000).toString(16).padStart(12, "0");
+	await sql(`INSERT INTO sessions (id, user_id, created_at, expires_at)
+		SELECT CONCAT('${ms.slice(0, 8)}-${ms.slice(8)}-7000-8000-', LPAD(HEX(seq + ${Math.floor(Math.random() * 2 ** 40)}), 12, '0')), user_id, created_at, expires_at
+		FROM sessions JOIN seq_1_to_100 WHERE user_id = ${q(user.id)}`);
+	const { access_token } = await login(user);
+	assert.equal(await statusOf(access_token), 200);
+	assert.equal(await count(`SELECT COUNT(*) FROM sessions WHERE user_id = ${q(user.id)}`), 100);
+});
+
+test("login: a stored hash that is none is as good as no account", async () => {
+	const user = await newUser();
+	for (const hash of ["", "*", "!", "x", "$argon2id$v=19$m=262144,t=16,p=4$MDEyMzQ1Njc4OWFiY2RlZg$qhGYb1MyPEE+aES/CN6NCQDLQrWvmzyI+WAxnX2ZLmI"]) {
+		await sql(`UPDATE users SET password_hash = ${q(hash)} WHERE id = ${q(user.id)}`);
+		assert.equal((await tryLogin(user.email, user.password)).status, 401, hash);
+	}
+});
+
+test("login: a hash that another program made, with two lanes and another salt, is good and made anew", async () => {
+	const user = await newUser();
+	const made = "$argon2id$v=19$m=1024,t=3,p=2$MDEyMzQ1Njc4OWFiY2RlZjA$7fR+udJStLcRBqOCR/SHK+mCxdioENj2tNNLKxoqAm37";
+	await sql(`UPDATE users SET password_hash = ${q(made)} WHERE id = ${q(user.id)}`);
+	assert.equal((await tryLogin(user.email, "px")).status, 401);
+	assert.equal((await tryLogin(user.email, "pw")).status, 200);
+	assert.match((await sql(`SELECT password_hash FROM users WHERE id = ${q(user.id)}`))[0][0], /p=1\$.{22}\$.{43}$/);
+	assert.equal((await tryLogin(user.email, "pw")).status, 200);
 });
 
 test("login: names that can be nobody's are 401, as unknown ones are", async () => {

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { config, run } from "../../http/lib/instance.mjs";
+import { config, run, workers } from "../../http/lib/instance.mjs";
 
 export const FULL = process.env.LATCH_FAULT_FULL === "1";
 
@@ -27,11 +27,12 @@ export function quantile(numbers, share) {
 	return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
 }
 
-/* The key of core/lanes.c: FNV-1a of the key file's device and inode. */
+/* The key of core/lanes.c: FNV-1a of the key file's device and inode, and of the workers' user. */
 function lanesKey() {
 	const { dev, ino } = statSync(config("key_file"), { bigint: true });
+	const [, uid] = /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${workers()[0]}/status`, "utf8"));
 	let hash = 2166136261;
-	for (const number of [dev, ino])
+	for (const number of [dev, ino, BigInt(uid)])
 		for (let bits = 0n; bits < 64n; bits += 8n)
 			hash = Math.imul(hash ^ Number((number >> bits) & 0xffn), 16777619) >>> 0;
 	return hash & 0x7fffffff;

@@ -70,6 +70,32 @@ test("deploy/up: it prints an address, a first account that works, and curl line
 	assert.ok(!readFileSync(join(dir, "log", "up.log"), "utf8").includes(password), "up.log holds the first account's password");
 });
 
+test("deploy/up: fewer lanes and a shorter queue, while log-ins flood in", async (t) => {
+	const url = new URL(`http://127.0.0.1:${port}/auth/login`);
+	const up = (...args) => deploy("up", ["--dir", dir, ...args]);
+	const wide = await up("--workers", "8", "--set", "hash_lanes=2", "--set", "hash_queue=4");
+	assert.equal(wide.code, 0, wide.stdout + wide.stderr);
+	let over = false;
+	const statuses = new Map();
+	const flood = Promise.all(Array.from({ length: 16 }, async () => {
+		while (!over) {
+			const answer = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"email":"nobody@example.org","password":"seven-Otters-drum"}' });
+			await answer.arrayBuffer();
+			statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+		}
+	}));
+	const began = performance.now();
+	const narrow = await up("--set", "hash_lanes=1", "--set", "hash_queue=1");
+	const ms = performance.now() - began;
+	over = true;
+	await flood;
+	t.diagnostic(`deploy/up took ${(ms / 1000).toFixed(1)} s; answers: ${JSON.stringify([...statuses])}`);
+	assert.equal(narrow.code, 0, narrow.stdout + narrow.stderr);
+	assert.deepEqual([...statuses.keys()].filter((status) => ![401, 503].includes(status)), []);
+	const back = await up("--workers", "3", "--set", "hash_lanes=auto", "--set", "hash_queue=auto");
+	assert.equal(back.code, 0, back.stdout + back.stderr);
+});
+
 test("deploy/up: what runs does not run as root", { skip: process.getuid() !== 0 && "not root" }, () => {
 	for (const name of ["db", "latch", "web"]) {
 		const pid = readFileSync(join(dir, "run", `${name}.pid`), "utf8").trim();
