@@ -119,14 +119,16 @@ void
 db_disconnect(struct db *db)
 {
 	caller = db;
+	/* First the connection, which the statements outlive: closed while another's rows have not all come, a statement has the
+	 * library (3.4) look for them, fail, and lose its memory. */
+	if (db->mysql != NULL)
+		mysql_close(db->mysql);
+	db->mysql = NULL;
 	for (size_t i = 0; i < PREPARED_MAX; i++) {
 		if (db->prepared[i] != NULL)
 			(void)mysql_stmt_close(db->prepared[i]);
 		db->prepared[i] = NULL;
 	}
-	if (db->mysql != NULL)
-		mysql_close(db->mysql);
-	db->mysql = NULL;
 	db->broken = false;
 }
 
