@@ -143,9 +143,10 @@ FUZZ_MAIN = -fsanitize=fuzzer
 $(BUILD)/fuzz-config: WRAP = -Wl,--wrap=open
 
 fuzz fuzz-replay:
+	$(if $(filter fuzz,$@),$(Q)tests/fuzz/run --check '$(SECONDS)')
 	$(Q)$(MAKE) --no-print-directory fuzz-targets BUILD=build/fuzz CC=clang HARDENING= HARDENING_LD= \
 		CFLAGS='-g -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DLATCH_SANITIZED'
-	$(Q)tests/fuzz/run $(if $(filter fuzz,$@),--seconds $(SECONDS))
+	$(Q)tests/fuzz/run $(if $(filter fuzz,$@),--seconds '$(SECONDS)')
 
 fuzz-targets: $(FUZZ_TARGETS)
 
