@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { calculateJwkThumbprint, decodeProtectedHeader, importJWK } from "jose";
 import { call, get } from "./lib/api.mjs";
 import { config } from "./lib/instance.mjs";
+import { npm } from "./lib/npm.mjs";
 import { newSession } from "./lib/users.mjs";
+
+const { calculateJwkThumbprint, decodeProtectedHeader, importJWK } = await npm("jose");
 
 const PATH = "/.well-known/jwks.json";
 const asymmetric = config("token_alg") !== "HS256";

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeProtectedHeader } from "jose";
 import { expectProblem, get } from "./lib/api.mjs";
 import { config, ctl, ctlOk, q, sql } from "./lib/instance.mjs";
+import { npm } from "./lib/npm.mjs";
 import { login, newPassword, newSession, newUser, statusOf, tryLogin, unique, uniqueEmail } from "./lib/users.mjs";
+
+const { decodeProtectedHeader } = await npm("jose");
 
 async function fails(args, code, options) {
 	const done = await ctl(args, options);

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeJwt } from "jose";
 import { call, expectProblem, get, post } from "./lib/api.mjs";
 import { q, sql } from "./lib/instance.mjs";
+import { npm } from "./lib/npm.mjs";
 import { login, newSession, newUser, statusOf } from "./lib/users.mjs";
+
+const { decodeJwt } = await npm("jose");
 
 const ended = async (token) => (await sql(`SELECT ended_at IS NOT NULL FROM sessions WHERE id = ${q(decodeJwt(token).sid)}`))[0]?.[0];
 

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Validator } from "@seriousme/openapi-schema-validator";
 import { call, get } from "./lib/api.mjs";
 import { config } from "./lib/instance.mjs";
+import { npm } from "./lib/npm.mjs";
 import { openapi } from "./lib/openapi.mjs";
+
+const { Validator } = await npm("@seriousme/openapi-schema-validator");
 
 const ROUTES = {
 	"/auth/register": ["post"], "/auth/login": ["post"], "/auth/logout": ["post"], "/users/me": ["get", "patch"], "/users/me/password": ["post"], "/users/me/delete": ["post"],

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { createHmac, createPublicKey, generateKeyPairSync, sign as cryptoSign } from "node:crypto";
 import { test } from "node:test";
-import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from "jose";
 import { expectProblem, get, UUID7 } from "./lib/api.mjs";
 import { config } from "./lib/instance.mjs";
+import { npm } from "./lib/npm.mjs";
 import { login, newSession, newUser, statusOf } from "./lib/users.mjs";
+
+const { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } = await npm("jose");
 
 const user = await newSession();
 const [HEAD, BODY, SIGNATURE] = user.token.split(".");

@@ -1,10 +1,12 @@
 /* The documentation page in a real browser: it shows the API, logs in through the password form, and asks. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
+import { npm } from "../http/lib/npm.mjs";
 import { newPassword, newUser } from "../http/lib/users.mjs";
 import { BASE } from "../http/lib/instance.mjs";
 import { mount } from "../http/lib/mount.mjs";
+
+const { chromium } = await npm("playwright-core");
 
 const user = await newUser({ username: undefined, name: "Browser" });
 let browser;

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from "jose";
 import { expectProblem, get, patch } from "../lib/api.mjs";
 import { config, ctlOk, q, sleep, sql, until, up } from "../lib/instance.mjs";
+import { npm } from "../lib/npm.mjs";
 import { login, newSession, newUser, statusOf, tryLogin } from "../lib/users.mjs";
+
+const { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } = await npm("jose");
 
 const kidOf = (token) => decodeProtectedHeader(token).kid;
 const published = async () => (await get("/.well-known/jwks.json")).json().keys.map((key) => key.kid);

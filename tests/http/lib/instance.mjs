@@ -10,8 +10,10 @@ import { fileURLToPath } from "node:url";
 
 function need(name) {
 	const value = process.env[name];
-	if (!value)
-		throw new Error(`${name} is not set: start a stack with deploy/up and name it, or run deploy/check`);
+	if (!value) {
+		console.error(`${name} is not set: start a stack with deploy/up and name it, or run deploy/check`);
+		process.exit(2);
+	}
 	return value;
 }
 

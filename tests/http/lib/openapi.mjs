@@ -3,9 +3,11 @@
  * saw it, so the document cannot drift from the program.
  */
 import assert from "node:assert/strict";
-import Ajv2020 from "ajv/dist/2020.js";
-import addFormats from "ajv-formats";
 import { send } from "./http.mjs";
+import { npm } from "./npm.mjs";
+
+const { default: Ajv2020 } = await npm("ajv/dist/2020.js");
+const { default: addFormats } = await npm("ajv-formats");
 
 let loading;
 

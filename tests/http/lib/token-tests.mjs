@@ -3,12 +3,14 @@ import assert from "node:assert/strict";
 import net from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { decodeJwt } from "jose";
 import { expectProblem, get } from "./api.mjs";
 import { head, raw } from "./http.mjs";
 import { DIR, run, workers } from "./instance.mjs";
+import { npm } from "./npm.mjs";
 import * as attacks from "./token-attacks.mjs";
 import { statusOf } from "./users.mjs";
+
+const { decodeJwt } = await npm("jose");
 
 const AT_ONCE = 8;
 
