@@ -156,6 +156,7 @@ $(BUILD)/fuzz-%: tests/fuzz/%.c tests/fuzz/fuzz.h $(if $(filter %.c,$(FUZZ_MAIN)
 
 # Needs gcovr. Runs the unit tests, the fuzz targets' inputs and the HTTP tests; fails below 90% of auth/ and http/.
 coverage:
+	$(Q)tests/coverage/run --check
 	$(Q)$(MAKE) --no-print-directory coverage-build GOALS='programs unit-programs fuzz-targets'
 	$(Q)tests/coverage/run
 
