@@ -1,5 +1,33 @@
-# make, make check, make fuzz SECONDS=, make fault, make bench, make coverage, make install DESTDIR= PREFIX=,
-# make dist; V=1 shows the commands. WERROR=1 is for CI.
+# What make help prints:
+#
+# make [TARGET] [SETTING=VALUE...]; the times are those of two cores.
+#
+#   target       what it does                                           takes          needs
+#   all          the programs and the web server's pages: the default   20 s           what deploy/up installs
+#   check        deploy/check: every test, on stacks of its own         10 min         nothing: it installs
+#   unit         the unit tests                                         20 s           libcmocka-dev
+#   asan         the same programs with ASan and UBSan, in build/asan   20 s           as all
+#   lint         the rules about the source                             1 min          clang-format clang-tidy cppcheck shellcheck mandoc
+#   format       formats the C sources                                  1 s            clang-format
+#   fuzz         looks for inputs that break something                  20 s + SECONDS clang libclang-rt-dev
+#   fuzz-replay  runs the committed inputs of the fuzz targets          20 s           clang libclang-rt-dev
+#   coverage     the lines of auth/ and http/ that the tests run        minutes        gcovr nodejs npm
+#   fault        breaks what is around latch, in full                   30 min         slowhttptest nodejs npm nginx
+#   bench        measures, for docs/bench.md                            10 min         nothing: it installs
+#   install      installs the programs, pages and manuals               20 s           as all
+#   dist         a tar file of what is committed                        1 s            git
+#   clean        removes build/                                         1 s
+#
+#   V=1                      shows the commands; check: names every test
+#   WERROR=1                 a warning of the compiler is an error
+#   GOALS=unit               asan: builds and runs the unit tests as well
+#   SECONDS=60               fuzz: for all targets together
+#   BENCH_ONLY=NAME,...      bench: these measurements alone; nothing is written to docs/
+#   BENCH_ROUNDS=5           bench: how often each is measured
+#   BENCH_SECONDS=2          bench: for how long each time
+#   DESTDIR=                 install: goes before every path
+#   PREFIX=/usr/local        install: and what the programs are built for; SYSCONFDIR=/etc too
+
 VERSION = 0.1.0
 PREFIX = /usr/local
 SYSCONFDIR = /etc
@@ -37,11 +65,15 @@ MAN = latch-fcgi.8 latchctl.1 latch.conf.5
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
-.PHONY: FORCE all programs asan coverage-build web check fault unit unit-programs fuzz fuzz-replay fuzz-targets coverage bench lint
+.PHONY: FORCE all help programs asan coverage-build web check fault unit unit-programs fuzz fuzz-replay fuzz-targets coverage bench lint
 .PHONY: format install dist clean
 all: programs web
 programs: $(BUILD)/latch-fcgi $(BUILD)/latchctl
 web: build/docs/index.html build/common-passwords.txt
+
+# The head of this file.
+help:
+	@sed -n -e '/^#/!q' -e '1,2d' -e 's/^# \{0,1\}//p' Makefile
 
 # ---- programs ----------------------------------------------------------------------------------------------------
 
