@@ -65,8 +65,8 @@ MAN = latch-fcgi.8 latchctl.1 latch.conf.5
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
-.PHONY: FORCE all help programs asan coverage-build web check fault unit unit-programs fuzz fuzz-replay fuzz-targets coverage bench lint
-.PHONY: format install dist clean
+.PHONY: FORCE all help programs asan coverage-build web check fault unit unit-programs fuzz fuzz-replay fuzz-targets coverage
+.PHONY: bench bench-programs lint format install dist clean
 all: programs web
 programs: $(BUILD)/latch-fcgi $(BUILD)/latchctl
 web: build/docs/index.html build/common-passwords.txt
@@ -195,10 +195,12 @@ coverage:
 # ---- measurements: docs/bench.md, docs/bench.svg -----------------------------------------------------------------
 
 BENCHES = limit limit-libfcgi hashes hashes-libargon2 updates tokens start
-bench: programs web
+bench:
 	$(Q)tests/bench/packages
-	$(Q)$(MAKE) --no-print-directory $(BENCHES:%=$(BUILD)/bench/%)
 	$(Q)node tests/bench/run.mjs
+
+# What run.mjs builds, once it knows that it is well called and alone.
+bench-programs: all $(BENCHES:%=$(BUILD)/bench/%)
 
 $(BUILD)/bench/%: tests/bench/%.c $(OBJECTS)
 	$(call say,BENCH,$@)

@@ -18,21 +18,54 @@ export function say(text) {
 }
 
 /** Runs a program to its end and gives what it printed; throws with what it said when it fails. */
-export function run(file, args = [], { env = {}, cwd = CHECKOUT, input = "", timeout = 600_000 } = {}) {
-	return execFileSync(file, args, { cwd, input, timeout, encoding: "utf8", maxBuffer: 64 << 20, env: { ...process.env, ...env },
-		stdio: ["pipe", "pipe", "pipe"] });
+export function run(file, args = [], { env = {}, cwd = CHECKOUT, input = "", timeout = 600_000, stdio = "pipe" } = {}) {
+	unlessOver();
+	return execFileSync(file, args, { cwd, input, timeout, encoding: "utf8", maxBuffer: 64 << 20, env: { ...process.env, ...env }, stdio });
+}
+
+/* A terminal's Ctrl-C would leave half of what these do. */
+const deploy = (program, ...args) => run("setsid", ["--wait", join(CHECKOUT, "deploy", program), ...args]);
+
+/* What was interrupted starts nothing any more while it is being stopped. */
+let over = false;
+function unlessOver() {
+	if (over)
+		throw new Error("it is over");
+}
+
+/** A signal is heard of between two programs that are run to their end, while this waits. */
+export async function listen() {
+	await sleep(1);
+	unlessOver();
+}
+
+/** Whether the lock could be had. flock(1) holds it until this process ends, and with it its standard input. */
+export function lock(file) {
+	const child = spawn("flock", ["--nonblock", file, "sh", "-c", "echo; exec cat"], { detached: true, stdio: ["pipe", "pipe", "ignore"] });
+	return new Promise((done, fail) => {
+		child.stdout.once("data", () => done(true));
+		child.on("exit", () => done(false));
+		child.on("error", fail);
+	});
 }
 
 /* ---- Processes that stay ------------------------------------------------------------------------------------------- */
 
-const children = [];
+const children = new Set();
+
+/* In a group of its own: the terminal's signals are for this process alone, and all that a program started ends with it. */
+function start(words, options) {
+	unlessOver();
+	const child = spawn(words[0], words.slice(1), { ...options, detached: true });
+	children.add(child);
+	return child;
+}
 
 /** Starts a program in the background, as the service user where this runs as root. */
 export function keep(file, args, { env = {}, cwd = CHECKOUT, as = "latch" } = {}) {
 	const words = root && as ? ["setpriv", `--reuid=${as}`, `--regid=${as}`, "--clear-groups", file, ...args] : [file, ...args];
-	const child = spawn(words[0], words.slice(1), { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "ignore"] });
+	const child = start(words, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "ignore", "ignore"] });
 	child.on("error", (error) => say(`${file}: ${error.message}`));
-	children.push(child);
 	return child;
 }
 
@@ -42,7 +75,7 @@ const stacks = [];
 export function latch(dir, port, ...args) {
 	if (!stacks.includes(dir))
 		stacks.push(dir);
-	run(join(CHECKOUT, "deploy/up"), ["--dir", dir, "--port", String(port), "--set", "access_ttl_s=86400", ...args]);
+	deploy("up", "--dir", dir, "--port", String(port), "--set", "access_ttl_s=86400", ...args);
 	return `http://127.0.0.1:${port}`;
 }
 
@@ -50,17 +83,25 @@ export function latch(dir, port, ...args) {
 export const ended = (child) => child.exitCode !== null || child.signalCode !== null;
 
 export async function stopAll() {
-	for (const child of children)
-		child.kill("SIGTERM");
+	signal("SIGTERM");
 	for (const dir of stacks)
 		try {
-			run(join(CHECKOUT, "deploy/down"), ["--dir", dir]);
+			deploy("down", "--dir", dir);
 		} catch (error) {
 			say(`deploy/down: ${error.stderr || error.message}`);
 		}
+	over = true;
 	await sleep(300);
-	for (const child of children.filter((one) => !ended(one)))
-		child.kill("SIGKILL");
+	signal("SIGKILL");
+}
+
+function signal(name) {
+	for (const { pid } of children)
+		try {
+			process.kill(-pid, name);
+		} catch {
+			/* none of them is left, or it could not be started at all */
+		}
 }
 
 export const freePort = () => new Promise((done) => {
@@ -166,11 +207,14 @@ export async function must(url, options) {
 
 function wrk(args) {
 	return new Promise((done, fail) => {
-		const child = spawn("wrk", args);
+		const child = start(["wrk", ...args], { stdio: ["ignore", "pipe", "ignore"] });
 		let text = "";
 		child.stdout.on("data", (data) => (text += data));
 		child.on("error", fail);
-		child.on("close", () => done(text));
+		child.on("close", () => {
+			children.delete(child);
+			done(text);
+		});
 	});
 }
 

@@ -14,49 +14,64 @@ function version(name) {
 	}
 }
 
-/** Rows [what, measured, bar, reached]. */
-function rows(r) {
-	const out = [];
+/** The table, with the rows of what was measured. */
+export function table(r) {
+	const out = ["| what | measured | bar | reached |", "| --- | --- | --- | --- |"];
+	const alternatives = Object.entries(r.alternatives ?? {});
 	const row = (what, measured, bar, reached) => out.push(`| ${what} | ${measured} | ${bar} | ${reached ? "yes" : "**no**"} |`);
-	for (const server of ["lighttpd", "nginx"]) {
+	for (const server of ["lighttpd", "nginx"].filter((name) => r[name])) {
 		const s = r[server];
 		row(`GET /users/me through ${server}`, `${n(s.me)}/s; one SELECT: ${n(s.select)}/s; ratio ${n(s.meRatio, 2)}`, "0.85", s.meRatio >= 0.85);
 		row("- beside one SELECT with libfcgi", `${n(s.selectLibfcgi)}/s; ratio ${n(s.meRatioLibfcgi, 2)}`, "0.85", s.meRatioLibfcgi >= 0.85);
 		row(`jwks.json through ${server}`, `${n(s.jwks)}/s; an empty reply: ${n(s.reply)}/s; ratio ${n(s.jwksRatio, 2)}`, "0.9", s.jwksRatio >= 0.9);
 		row("- beside an empty reply with libfcgi", `${n(s.replyLibfcgi)}/s; ratio ${n(s.jwksRatioLibfcgi, 2)}`, "0.9", s.jwksRatioLibfcgi >= 0.9);
 	}
-	for (const [name, it] of Object.entries(r.alternatives))
+	for (const [name, it] of alternatives)
 		if (name === "FastAPI")
 			row("GET /users/me beside FastAPI", `${n(it.me)}/s; latch: ${n(it.meRatio, 1)} times that`, "30 times", it.meRatio >= 30);
 		else
 			out.push(`| GET /users/me beside ${name} | ${n(it.me)}/s; latch: ${n(it.meRatio, 1)} times that | - | - |`);
-	row("login", `${n(r.login.login, 1)}/s; bare argon2id on ${r.cores} cores: ${n(r.login.bare, 1)}/s; ratio ${n(r.login.ratio, 2)}`, "0.95",
-		r.login.ratio >= 0.95);
-	row("- beside bare argon2id of libargon2", `${n(r.login.bareLibargon2, 1)}/s; ratio ${n(r.login.ratioLibargon2, 2)}`, "0.95",
-		r.login.ratioLibargon2 >= 0.95);
-	for (const [name, it] of Object.entries(r.alternatives))
+	if (r.login) {
+		row("login", `${n(r.login.login, 1)}/s; bare argon2id on ${r.cores} cores: ${n(r.login.bare, 1)}/s; ratio ${n(r.login.ratio, 2)}`, "0.95",
+			r.login.ratio >= 0.95);
+		row("- beside bare argon2id of libargon2", `${n(r.login.bareLibargon2, 1)}/s; ratio ${n(r.login.ratioLibargon2, 2)}`, "0.95",
+			r.login.ratioLibargon2 >= 0.95);
+	}
+	for (const [name, it] of alternatives)
 		out.push(`| login of ${name} (its own hash) | ${n(it.login, 1)}/s | - | - |`);
-	row("ES256: build and sign", `${n(r.tokens.ES256.sign_us, 1)} us`, "50 us", r.tokens.ES256.sign_us <= 50);
-	row("ES256: check for the first time", `${n(r.tokens.ES256.check_us, 1)} us`, "110 us", r.tokens.ES256.check_us <= 110);
-	for (const alg of ["RS256", "HS256"])
-		out.push(`| ${alg}: build and sign; check | ${n(r.tokens[alg].sign_us, 1)} us; ${n(r.tokens[alg].check_us, 1)} us | - | - |`);
-	const [early, late] = r.memory;
-	row("a worker's memory (largest PSS)", `${n(early.pss_mb, 2)} MB after ${n(early.requests)} requests, ${n(late.pss_mb, 2)} MB after ${n(late.requests)}`,
-		"3 MB, and the same", late.pss_mb <= 3 && late.pss_mb <= early.pss_mb * 1.05);
-	row("a worker's start to its first answer", `${n(r.start_ms, 1)} ms`, "15 ms", r.start_ms <= 15);
-	const { lanes, "no lanes": without, limits } = r.flood;
-	row("p99 of GET /users/me while 64 clients log in", `${n(lanes.p99_ms, 1)} ms, ${lanes.failed} failed (${n(lanes.rate)}/s)`, "20 ms, none fails",
-		lanes.p99_ms <= 20 && lanes.failed === 0);
-	out.push(`| the same with lanes off (${r.WORKERS - 1} hashes at once) | ${n(without.p99_ms, 1)} ms, ${without.failed} failed (${n(without.rate)}/s) | - | - |`);
-	out.push(`| the one-SELECT program beside 2 bare argon2id loops; beside 64 | ${n(limits[2], 1)} ms; ${n(limits[64], 1)} ms | - | - |`);
-	const [few, many] = r.users;
-	const slower = Math.max(few.me / many.me, few.login / many.login);
-	row("1,000,000 users against 1,000", `me ${n(few.me)}/s and ${n(many.me)}/s, login ${n(few.login, 1)}/s and ${n(many.login, 1)}/s: ${n(slower, 2)} times`,
-		"1.2 times", slower <= 1.2);
-	out.push(`| durable one-row UPDATEs, ${r.WORKERS} connections | ${n(r.updates)}/s | - | - |`);
-	out.push(`| source to stripped binary; its size | ${n(r.build.seconds, 1)} s; ${n(r.build.bytes / 1024)} KiB | - | - |`);
-	out.push(`| shared libraries | ${r.build.libraries.length}: ${r.build.libraries.join(", ")} | - | - |`);
-	return out;
+	if (r.tokens) {
+		row("ES256: build and sign", `${n(r.tokens.ES256.sign_us, 1)} us`, "50 us", r.tokens.ES256.sign_us <= 50);
+		row("ES256: check for the first time", `${n(r.tokens.ES256.check_us, 1)} us`, "110 us", r.tokens.ES256.check_us <= 110);
+		for (const alg of ["RS256", "HS256"])
+			out.push(`| ${alg}: build and sign; check | ${n(r.tokens[alg].sign_us, 1)} us; ${n(r.tokens[alg].check_us, 1)} us | - | - |`);
+	}
+	if (r.memory) {
+		const [early, late] = r.memory;
+		row("a worker's memory (largest PSS)", `${n(early.pss_mb, 2)} MB after ${n(early.requests)} requests, ${n(late.pss_mb, 2)} MB after ${n(late.requests)}`,
+			"3 MB, and the same", late.pss_mb <= 3 && late.pss_mb <= early.pss_mb * 1.05);
+	}
+	if (r.start_ms)
+		row("a worker's start to its first answer", `${n(r.start_ms, 1)} ms`, "15 ms", r.start_ms <= 15);
+	if (r.flood) {
+		const { lanes, "no lanes": without, limits } = r.flood;
+		row("p99 of GET /users/me while 64 clients log in", `${n(lanes.p99_ms, 1)} ms, ${lanes.failed} failed (${n(lanes.rate)}/s)`, "20 ms, none fails",
+			lanes.p99_ms <= 20 && lanes.failed === 0);
+		out.push(`| the same with lanes off (${r.WORKERS - 1} hashes at once) | ${n(without.p99_ms, 1)} ms, ${without.failed} failed (${n(without.rate)}/s) | - | - |`);
+		out.push(`| the one-SELECT program beside 2 bare argon2id loops; beside 64 | ${n(limits[2], 1)} ms; ${n(limits[64], 1)} ms | - | - |`);
+	}
+	if (r.users) {
+		const [few, many] = r.users;
+		const slower = Math.max(few.me / many.me, few.login / many.login);
+		row("1,000,000 users against 1,000", `me ${n(few.me)}/s and ${n(many.me)}/s, login ${n(few.login, 1)}/s and ${n(many.login, 1)}/s: ${n(slower, 2)} times`,
+			"1.2 times", slower <= 1.2);
+	}
+	if (r.updates)
+		out.push(`| durable one-row UPDATEs, ${r.WORKERS} connections | ${n(r.updates)}/s | - | - |`);
+	if (r.build) {
+		out.push(`| source to stripped binary; its size | ${n(r.build.seconds, 1)} s; ${n(r.build.bytes / 1024)} KiB | - | - |`);
+		out.push(`| shared libraries | ${r.build.libraries.length}: ${r.build.libraries.join(", ")} | - | - |`);
+	}
+	return out.join("\n");
 }
 
 function machine(r) {
@@ -88,9 +103,7 @@ generator, web server, workers and database share the cores.
 
 ${machine(r).join("\n")}
 
-| what | measured | bar | reached |
-| --- | --- | --- | --- |
-${rows(r).join("\n")}
+${table(r)}
 
 The limit programs (tests/bench/limit.c) are FastCGI programs in C: one answers "ok", the other does so after one prepared SELECT of
 the user's row by its id. They are built with latch's own reading and writing of FastCGI, which is the harder limit, and with libfcgi. FastAPI (tests/bench/fastapi) and better-auth (tests/bench/better-auth) answer HTTP themselves, in

@@ -3,16 +3,18 @@
  * run; docs/bench.md and docs/bench.svg are written by it alone.
  *
  * BENCH_ROUNDS (5) and BENCH_SECONDS (2): turns of each contest, and the length of one.
- * BENCH_ONLY: some of the names below, separated by commas; the document is then left as it is.
+ * BENCH_ONLY: some of the names of the measurements below, separated by commas; the document is then left as it is.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { cpus, tmpdir } from "node:os";
-import { BUILD, CHECKOUT, contest, ended, front, freePort, keep, latch, load, median, must, pool, post, pss, root, run, say, sleep,
-	stopAll, until } from "./lib.mjs";
-import { write } from "./report.mjs";
+import { constants, cpus, tmpdir } from "node:os";
+import { BUILD, CHECKOUT, contest, ended, front, freePort, keep, latch, listen, load, lock, median, must, pool, post, pss, root,
+	run, say, sleep, stopAll, until } from "./lib.mjs";
+import { table, write } from "./report.mjs";
 
-const rounds = Number(process.env.BENCH_ROUNDS ?? 5), seconds = Number(process.env.BENCH_SECONDS ?? 2);
+const DEFAULTS = { BENCH_ROUNDS: "5", BENCH_SECONDS: "2" };
+const given = (name) => process.env[name] ?? DEFAULTS[name];
+const rounds = Number(given("BENCH_ROUNDS")), seconds = Number(given("BENCH_SECONDS"));
 const only = process.env.BENCH_ONLY?.split(",");
 const cores = cpus().length, WORKERS = 8;
 const bin = (name) => join(BUILD, "bench", name);
@@ -20,9 +22,7 @@ const account = { email: "bench@example.org", password: "seven-Otters-drum" };
 /* Whose log-ins are measured. */
 const guests = Array.from({ length: 32 }, (_, i) => ({ ...account, email: `guest${i}@example.org` }));
 
-const top = mkdtempSync(join(tmpdir(), "latch-bench."));
-const dir = join(top, "latch");
-const dbSocket = join(dir, "run/db.sock");
+let top, dir, dbSocket;
 const results = { rounds, seconds, cores, WORKERS };
 
 const sql = (text) => run("mariadb", ["--no-defaults", `--socket=${dbSocket}`, "-ulatch_owner", "latch", "-N", "-e", text],
@@ -34,6 +34,9 @@ const ownerPassword = () => readFileSync(join(dir, "secrets/db-owner-password"),
 const stage = {};
 
 async function begin() {
+	top = mkdtempSync(join(tmpdir(), "latch-bench."));
+	dir = join(top, "latch");
+	dbSocket = join(dir, "run/db.sock");
 	say("stacks: latch behind lighttpd and nginx, the limit programs behind the same");
 	run("chmod", ["755", top]);
 	stage.url = latch(dir, await freePort(), "--workers", String(WORKERS));
@@ -81,9 +84,11 @@ async function betterAuth() {
 	const home = join(BUILD, "bench/better-auth"), port = await freePort();
 	mkdirSync(home, { recursive: true });
 	run("cp", ["-r", ...["package.json", "package-lock.json", "server.mjs"].map((f) => join(CHECKOUT, "tests/bench/better-auth", f)), home]);
+	say("better-auth: npm ci");
 	try {
 		run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: home });
 	} catch (error) {
+		await listen();
 		say(`better-auth is left out, npm ci: ${String(error.stderr).trim().split("\n").pop()}`);
 		return null;
 	}
@@ -148,16 +153,19 @@ const measurements = {
 	},
 
 	async tokens() {
-		say("tokens: build and sign, check");
 		results.tokens = {};
-		for (const alg of ["ES256", "RS256", "HS256"])
+		for (const alg of ["ES256", "RS256", "HS256"]) {
+			await listen();
+			say(`tokens: ${alg}, build and sign, check`);
 			results.tokens[alg] = JSON.parse(run(bin("tokens"), [alg]));
+		}
 	},
 
 	async start() {
 		say("a worker's start to its first answer");
 		const all = [];
 		for (let i = 0; i < 21; i++) {
+			await listen();
 			const words = [bin("start"), join(dir, "run/start.sock"), join(dir, "app/latch-fcgi"), "--config", join(dir, "latch.conf")];
 			all.push(Number(root ? run("setpriv", ["--reuid=latch", "--regid=latch", "--clear-groups", ...words])
 				: run(words[0], words.slice(1))) / 1000);
@@ -231,6 +239,7 @@ const measurements = {
 		fill(1, 1000);
 		await one(1000);
 		for (let at = 1000; at < 1e6; at += 99900) {
+			await listen();
 			say(`users: ${at} of 1000000`);
 			fill(at + 1, Math.min(1e6, at + 99900));
 		}
@@ -255,24 +264,63 @@ const measurements = {
 	},
 };
 
-async function stop() {
-	await stopAll();
-	rmSync(top, { recursive: true, force: true });
-}
-for (const signal of ["SIGINT", "SIGTERM"])
-	process.once(signal, () => stop().then(() => process.exit(1)));
+/* ---- From the beginning to the end ------------------------------------------------------------------------------------ */
 
-try {
-	const unknown = only?.find((name) => !(name in measurements));
-	if (unknown !== undefined)
-		throw new Error(`BENCH_ONLY: ${unknown}; there are ${Object.keys(measurements).join(", ")}`);
+/** Ends with one line about what is wrong with how this was called. */
+function refuse(text) {
+	console.error(text);
+	process.exit(2);
+}
+
+for (const name of Object.keys(DEFAULTS))
+	if (!/^[1-9]\d*$/.test(given(name)))
+		refuse(`${name}: "${given(name)}" is no whole number above 0`);
+const unknown = only?.find((name) => !Object.hasOwn(measurements, name));
+if (unknown !== undefined)
+	refuse(`BENCH_ONLY: there is no "${unknown}", there are ${Object.keys(measurements).join(", ")}`);
+mkdirSync(BUILD, { recursive: true });
+if (!await lock(join(BUILD, "bench.lock")))
+	refuse("another `make bench` is going on");
+
+async function all() {
+	say("building");
+	run("make", ["-s", `-j${cores}`, "bench-programs"], { stdio: "inherit" });
 	await begin();
 	for (const [name, measure] of Object.entries(measurements))
 		if (only === undefined || only.includes(name))
 			await measure();
 	console.log(JSON.stringify(results, null, 2));
+	console.log(table(results));
 	if (only === undefined)
 		write(results);
-} finally {
-	await stop();
 }
+
+let status = 0;
+const interrupted = new Promise((_, fail) => {
+	const interrupt = (signal) => {
+		if (status === 0)
+			console.error("interrupted");
+		status = 128 + constants.signals[signal];
+		fail();
+	};
+	for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"])
+		process.on(signal, interrupt);
+	/* A lost terminal is not told to a program that make runs, but nothing can be written there any more. */
+	for (const stream of [process.stdout, process.stderr])
+		stream.on("error", () => interrupt("SIGHUP"));
+});
+
+try {
+	await Promise.race([all(), interrupted]);
+} catch (error) {
+	if (status === 0)
+		await sleep(100); /* a Ctrl-C that ended the program that was just being run is heard of only now */
+	if (status === 0) {
+		status = 1;
+		console.error(error.stack);
+	}
+}
+await stopAll();
+if (top !== undefined)
+	rmSync(top, { recursive: true, force: true, maxRetries: 5 });
+process.exit(status);
