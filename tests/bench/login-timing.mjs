@@ -6,23 +6,18 @@
  *   LATCH_TEST_URL=http://127.0.0.1:8080 node tests/bench/login-timing.mjs [PAIRS]     (2000 pairs)
  *
  * Prints one line: {"pairs", "unknown_ms", "known_ms": medians, "ratio": of unknown to known}. It says something on a
- * machine that does nothing else. Makes one account.
+ * machine that does nothing else. Makes one account. A part of make bench, too.
  */
 import { randomBytes } from "node:crypto";
+import { realpathSync } from "node:fs";
 import http from "node:http";
+import { fileURLToPath } from "node:url";
 
+export const PAIRS = 2000;
 const WARM_UP = 10;
-const base = process.env.LATCH_TEST_URL?.replace(/\/+$/, "");
-const pairs = Number(process.argv[2] ?? 2000);
-if (!base || !Number.isInteger(pairs) || pairs < 1 || process.argv.length > 3) {
-	console.error("Usage: LATCH_TEST_URL=http://... node tests/bench/login-timing.mjs [PAIRS]");
-	process.exit(2);
-}
-
-const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 
 /** Posts JSON and reads the answer: {status, ms}. */
-function post(path, fields) {
+function post({ base, agent }, path, fields) {
 	const body = JSON.stringify(fields);
 	return new Promise((done, fail) => {
 		const started = performance.now();
@@ -37,8 +32,8 @@ function post(path, fields) {
 	});
 }
 
-async function must(status, path, fields) {
-	const answer = await post(path, fields);
+async function must(server, status, path, fields) {
+	const answer = await post(server, path, fields);
 	if (answer.status !== status)
 		throw new Error(`${path}: ${answer.status}, not ${status}`);
 	return answer.ms;
@@ -47,13 +42,12 @@ async function must(status, path, fields) {
 /* All of one length, so that nothing but being known differs. */
 const address = () => `timing-${randomBytes(8).toString("hex")}@timing.example`;
 const password = () => randomBytes(12).toString("base64url");
-const known = address();
-const refused = (email) => must(401, "/auth/login", { email, password: password() });
+const refused = (server, email) => must(server, 401, "/auth/login", { email, password: password() });
 
 /** One login of each, the unknown address first or second. */
-async function pair(unknownFirst) {
-	const one = await refused(unknownFirst ? address() : known);
-	const two = await refused(unknownFirst ? known : address());
+async function pair(server, known, unknownFirst) {
+	const one = await refused(server, unknownFirst ? address() : known);
+	const two = await refused(server, unknownFirst ? known : address());
 	return unknownFirst ? [one, two] : [two, one];
 }
 
@@ -63,15 +57,31 @@ function median(list) {
 	return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-await must(201, "/auth/register", { email: known, password: password() });
-for (let i = 0; i < WARM_UP; i++)
-	await pair(i % 2 === 0);
-const times = { unknown: [], known: [] };
-for (let i = 0; i < pairs; i++) {
-	const [unknown, other] = await pair(i % 2 === 0);
-	times.unknown.push(unknown);
-	times.known.push(other);
+/** What is printed above, for the server at `base`; `progress` is told after each pair how many there were. */
+export async function timing(base, pairs, progress = () => {}) {
+	const server = { base, agent: new http.Agent({ keepAlive: true, maxSockets: 1 }) };
+	const known = address();
+	await must(server, 201, "/auth/register", { email: known, password: password() });
+	for (let i = 0; i < WARM_UP; i++)
+		await pair(server, known, i % 2 === 0);
+	const times = { unknown: [], known: [] };
+	for (let i = 0; i < pairs; i++) {
+		const [unknown, other] = await pair(server, known, i % 2 === 0);
+		times.unknown.push(unknown);
+		times.known.push(other);
+		progress(i + 1);
+	}
+	server.agent.destroy();
+	const [unknown_ms, known_ms] = [median(times.unknown), median(times.known)];
+	return { pairs, unknown_ms: Number(unknown_ms.toFixed(3)), known_ms: Number(known_ms.toFixed(3)), ratio: Number((unknown_ms / known_ms).toFixed(4)) };
 }
-agent.destroy();
-const [unknown_ms, known_ms] = [median(times.unknown), median(times.known)];
-console.log(JSON.stringify({ pairs, unknown_ms: Number(unknown_ms.toFixed(3)), known_ms: Number(known_ms.toFixed(3)), ratio: Number((unknown_ms / known_ms).toFixed(4)) }));
+
+if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+	const base = process.env.LATCH_TEST_URL?.replace(/\/+$/, "");
+	const pairs = Number(process.argv[2] ?? PAIRS);
+	if (!base || !Number.isInteger(pairs) || pairs < 1 || process.argv.length > 3) {
+		console.error("Usage: LATCH_TEST_URL=http://... node tests/bench/login-timing.mjs [PAIRS]");
+		process.exit(2);
+	}
+	console.log(JSON.stringify(await timing(base, pairs)));
+}

@@ -39,6 +39,9 @@ export function table(r) {
 	}
 	for (const [name, it] of alternatives)
 		out.push(`| login of ${name} (its own hash) | ${n(it.login, 1)}/s | - | - |`);
+	if (r.timing)
+		row("login: wrong password against unknown address, medians, ratio", `${n(r.timing.known_ms, 2)} ms and ${n(r.timing.unknown_ms, 2)} ms ` +
+			`in ${n(r.timing.pairs)} pairs; ratio ${n(r.timing.ratio, 3)}`, "within 2%", Math.abs(r.timing.ratio - 1) <= 0.02);
 	if (r.tokens) {
 		row("ES256: build and sign", `${n(r.tokens.ES256.sign_us, 1)} us`, "50 us", r.tokens.ES256.sign_us <= 50);
 		row("ES256: check for the first time", `${n(r.tokens.ES256.check_us, 1)} us`, "110 us", r.tokens.ES256.check_us <= 110);

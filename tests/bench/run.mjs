@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { constants, cpus, tmpdir } from "node:os";
 import { BUILD, CHECKOUT, contest, ended, front, freePort, keep, latch, listen, load, lock, median, must, pool, post, pss, root,
 	run, say, sleep, stopAll, until } from "./lib.mjs";
+import { PAIRS, timing } from "./login-timing.mjs";
 import { table, write } from "./report.mjs";
 
 const DEFAULTS = { BENCH_ROUNDS: "5", BENCH_SECONDS: "2" };
@@ -133,6 +134,14 @@ const measurements = {
 			bareLibargon2: loop("hashes-libargon2"),
 		}, { rounds, seconds });
 		results.login = { ...got.rate, ratio: got.ratio("login", "bare"), ratioLibargon2: got.ratio("login", "bareLibargon2") };
+	},
+
+	async timing() {
+		say(`login: wrong password against unknown address, ${PAIRS} pairs`);
+		results.timing = await timing(stage.url, PAIRS, (done) => {
+			if (done % 500 === 0 && done < PAIRS)
+				say(`login: ${done} of ${PAIRS} pairs`);
+		});
 	},
 
 	async alternatives() {
