@@ -24,7 +24,8 @@ const account = { email: "bench@example.org", password: "seven-Otters-drum" };
 const guests = Array.from({ length: 32 }, (_, i) => ({ ...account, email: `guest${i}@example.org` }));
 
 let top, dir, dbSocket;
-const results = { rounds, seconds, cores, WORKERS };
+const command = ["make bench", ...Object.keys(DEFAULTS).filter((name) => given(name) !== DEFAULTS[name]).map((name) => `${name}=${given(name)}`)];
+const results = { command: command.join(" "), rounds, seconds, cores, WORKERS };
 
 const sql = (text) => run("mariadb", ["--no-defaults", `--socket=${dbSocket}`, "-ulatch_owner", "latch", "-N", "-e", text],
 	{ env: { MYSQL_PWD: ownerPassword() } }).trim();
