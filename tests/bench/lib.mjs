@@ -53,10 +53,10 @@ export function lock(file) {
 
 const children = new Set();
 
-/* In a group of its own: the terminal's signals are for this process alone, and all that a program started ends with it. */
+/* In this session: the kernel shares the cores out by session, and one of its own would be measured as well. */
 function start(words, options) {
 	unlessOver();
-	const child = spawn(words[0], words.slice(1), { ...options, detached: true });
+	const child = spawn(words[0], words.slice(1), options);
 	children.add(child);
 	return child;
 }
@@ -96,12 +96,9 @@ export async function stopAll() {
 }
 
 function signal(name) {
-	for (const { pid } of children)
-		try {
-			process.kill(-pid, name);
-		} catch {
-			/* none of them is left, or it could not be started at all */
-		}
+	for (const child of children)
+		if (!ended(child))
+			child.kill(name);
 }
 
 export const freePort = () => new Promise((done) => {
