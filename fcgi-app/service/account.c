@@ -198,10 +198,26 @@ account_find(struct app *app, struct str who, struct user *out)
 	return account_find_by_name(app, who, out);
 }
 
+struct deletion {
+	const struct user *user;
+	const struct uuid *session;
+};
+
+static enum err
+delete_row(struct db *db, void *argument)
+{
+	const struct deletion *deletion = argument;
+
+	return users_delete(db, deletion->user, deletion->session);
+}
+
+/* In a transaction, which is tried again after a deadlock: two that look at the session's row and then remove it have one. */
 enum err
 account_delete(struct app *app, const struct user *user, const struct uuid *session)
 {
-	return users_delete(app->db, user, session);
+	struct deletion deletion = { user, session };
+
+	return db_transaction(app->db, delete_row, &deletion);
 }
 
 enum err

@@ -185,7 +185,11 @@ export async function checkClean(worker) {
 	assert.deepEqual(end, { code: 0, signal: null }, worker.log.slice(-2000));
 }
 
+const TOKEN_MS = 300_000; /* a walk takes longer than a token is good for */
+
 async function servesAgain(worker, user) {
+	if (Date.now() > (user.until ?? 0))
+		Object.assign(user, { token: await session(user), until: Date.now() + TOKEN_MS });
 	for (const end = Date.now() + AGAIN_MS; ;) {
 		const answer = await me(worker, user.token);
 		if (answer?.status === 200)
@@ -200,7 +204,7 @@ const words = (tally) => [...tally].sort().map(([what, n]) => `${n} ${what}`).jo
 
 /** The numbers that are tried: every one, or in the short form every so many from a random one on. */
 export function* numbers(every) {
-	const from = FULL ? 1 : Number(process.env.LATCH_FAULT_FROM ?? 1 + Math.floor(Math.random() * every));
+	const from = Number(process.env.LATCH_FAULT_FROM ?? (FULL ? 1 : 1 + Math.floor(Math.random() * every)));
 	for (let n = from; ; n += FULL ? 1 : every)
 		yield n;
 }
