@@ -15,7 +15,7 @@
 /* A body of 64 KiB is in there once as it came and once decoded; the OpenAPI document is smaller. */
 enum { ARENA_SIZE = 512 * 1024 };
 
-enum { FAILED_BOOT_S = 2, ADDRESS_MAX = 45 };
+enum { FAILED_BOOT_S = 2 };
 
 static const char usage[] =
 	"Usage: latch-fcgi [--config FILE] [--check-config | --sample-config | --version | --help]\n"
@@ -26,21 +26,11 @@ static const char usage[] =
 	"  --version\n"
 	"  --help\n";
 
-/* Whether it can be an address at all: the web server's word is not taken for what goes into a log line. */
-static bool
-is_address(struct str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (hex_digit(s.p[i]) < 0 && s.p[i] != '.' && s.p[i] != ':')
-			return false;
-	return s.n > 0 && s.n <= ADDRESS_MAX;
-}
-
 static void
 log_request(const struct ctx *c, enum err err, uint64_t start_us)
 {
 	const struct request *request = c->request;
-	const struct str addr = is_address(request->remote_addr) ? request->remote_addr : STR("-");
+	const struct str addr = c->client.ip.p != NULL ? c->client.ip : STR("-");
 	const char *user = c->principal.user.id.text, *method = request->head ? "HEAD" : method_name(request->method);
 	char line[512];
 

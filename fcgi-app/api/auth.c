@@ -1,5 +1,5 @@
 /* auth.c: /auth/...: accounts made, sessions begun and ended. */
-#include "api/route.h"
+#include "api/credentials.h"
 #include "service/account.h"
 
 /* ---- POST /auth/register ----------------------------------------------------------------------------------------- */
@@ -36,7 +36,7 @@ auth_register(struct ctx *c)
 /* ---- POST /auth/login -------------------------------------------------------------------------------------------- */
 
 struct login_request {
-	struct str email, username, password, grant_type;
+	struct str email, username, password, grant_type, transport;
 };
 
 static const struct field login_fields[] = {
@@ -45,6 +45,8 @@ static const struct field login_fields[] = {
 	FIELD(struct login_request, username, .max = 32, .rule = &rule_username, .example = "ada"),
 	FIELD(struct login_request, password, .required = true, .min = 1, .max = PASSWORD_POINTS_MAX,
 	      .rule = &rule_password, .example = "correct horse battery staple"),
+	FIELD(struct login_request, transport, .rule = &rule_transport, .example = "bearer",
+	      .help = "cookie: the answer is the user, and a session cookie in the place of tokens"),
 };
 const struct schema login_in = SCHEMA("LoginRequest", struct login_request, login_fields);
 
@@ -57,19 +59,15 @@ static const struct field login_form_fields[] = {
 };
 const struct schema login_form = SCHEMA("LoginForm", struct login_request, login_form_fields);
 
-struct token_response {
-	struct str access_token, token_type;
-	uint32_t expires_in;
-	struct uuid user_id;
-};
-
 static const struct field token_fields[] = {
-	FIELD(struct token_response, access_token, .help = "a JWT; send it as Authorization: Bearer"),
-	FIELD(struct token_response, token_type, .example = "Bearer"),
-	FIELD(struct token_response, expires_in, .help = "seconds", .example = "900"),
-	FIELD(struct token_response, user_id, .example = EXAMPLE_ID),
+	FIELD(struct grant, access_token, .help = "a JWT; send it as Authorization: Bearer"),
+	FIELD(struct grant, token_type, .example = "Bearer"),
+	FIELD(struct grant, expires_in, .help = "seconds", .example = "900"),
+	FIELD(struct grant, refresh_token, .help = "good once, for POST /auth/refresh"),
+	FIELD(struct grant, refresh_expires_in, .help = "seconds, unless it is used before", .example = "1209600"),
+	FIELD(struct grant, user_id, .example = EXAMPLE_ID),
 };
-const struct schema token_out = SCHEMA("TokenResponse", struct token_response, token_fields);
+const struct schema token_out = SCHEMA("TokenResponse", struct grant, token_fields);
 
 void
 auth_login_check(struct ctx *c)
@@ -82,30 +80,116 @@ auth_login_check(struct ctx *c)
 		(void)reason_field(&c->why, "email", "required", "send either email or username");
 }
 
+static enum err
+sign_in(struct ctx *c, enum transport transport, struct user *user, struct grant *grant)
+{
+	const struct login_request *in = c->in;
+	const struct login_attempt attempt = { .who = in->email.p != NULL ? in->email : in->username,
+		                                   .password = in->password,
+		                                   .transport = transport,
+		                                   .client = c->client };
+
+	return login(c->app, &attempt, c->arena, user, grant);
+}
+
+/* The answer is the same to a cookie's client as GET /users/me is. */
+static enum err
+sign_in_by_cookie(struct ctx *c)
+{
+	struct user user;
+	struct grant grant;
+
+	if (!cookies_possible(&c->app->config))
+		return reason_field(&c->why, "transport", "invalid", "needs https: public_url is not");
+	/* Or another site could sign a visitor in as somebody else. */
+	if (from_elsewhere(c))
+		return ERR_CROSS_SITE;
+	enum err err = sign_in(c, TRANSPORT_COOKIE, &user, &grant);
+	if (err == OK)
+		err = set_session_cookie(c, grant.cookie);
+	return err == OK ? reply_or(c, &user) : err;
+}
+
 enum err
 auth_login(struct ctx *c)
 {
 	const struct login_request *in = c->in;
-	struct login login_out;
-	const struct str who = in->email.p != NULL ? in->email : in->username;
-	const enum err err = login(c->app, who, in->password, c->arena, &login_out);
-	if (err != OK)
-		return err;
-	const struct token_response out = {
-		.access_token = login_out.access_token,
-		.token_type = STR("Bearer"),
-		.expires_in = login_out.expires_in_s,
-		.user_id = login_out.user_id,
-	};
-	return reply(c, &out);
+	struct user user;
+	struct grant grant;
+
+	if (in->transport.p != NULL && str_eq(in->transport, STR("cookie")))
+		return sign_in_by_cookie(c);
+	const enum err err = sign_in(c, TRANSPORT_BEARER, &user, &grant);
+	return err == OK ? reply(c, &grant) : err;
+}
+
+/* ---- POST /auth/refresh ------------------------------------------------------------------------------------------ */
+
+struct refresh_request {
+	struct str refresh_token;
+};
+
+static const struct field refresh_fields[] = {
+	FIELD(struct refresh_request, refresh_token, .required = true, .min = 1, .max = 1024,
+	      .help = "the one of the last answer"),
+};
+const struct schema refresh_in = SCHEMA("RefreshRequest", struct refresh_request, refresh_fields);
+
+enum err
+auth_refresh(struct ctx *c)
+{
+	const struct refresh_request *in = c->in;
+	struct grant grant;
+	const enum err err = session_refresh(c->app, in->refresh_token, &c->client, c->arena, &grant);
+
+	return err == OK ? reply(c, &grant) : err;
 }
 
 /* ---- POST /auth/logout ------------------------------------------------------------------------------------------- */
 
+struct logout_request {
+	struct str refresh_token;
+	bool everywhere;
+};
+
+static const struct field logout_fields[] = {
+	FIELD(struct logout_request, refresh_token, .min = 1, .max = 1024,
+	      .help = "in the place of an access token or a cookie"),
+	FIELD(struct logout_request, everywhere, .help = "end all my sessions"),
+};
+const struct schema logout_in = SCHEMA("LogoutRequest", struct logout_request, logout_fields);
+
 enum err
 auth_logout(struct ctx *c)
 {
-	const enum err err = logout(c->app, &c->principal);
+	const struct logout_request *in = c->in;
+	const struct principal *who = &c->principal;
+	const bool proved = c->credential.kind != CREDENTIAL_NONE;
+	enum err err;
 
+	if (proved && in->refresh_token.p != NULL)
+		return ERR_AMBIGUOUS;
+	if (proved)
+		err = session_logout(c->app, &who->session, &who->user.id, in->everywhere);
+	else if (in->refresh_token.p != NULL)
+		err = session_logout_by_refresh(c->app, in->refresh_token, in->everywhere);
+	else
+		return ERR_UNAUTHORIZED;
+	if (err == OK && c->credential.kind == CREDENTIAL_COOKIE)
+		err = set_session_cookie(c, STR(""));
 	return err == OK ? reply_empty(c) : err;
+}
+
+/* ---- GET /auth/verify -------------------------------------------------------------------------------------------- */
+
+/* Addresses, user names and ids are ASCII without spaces, so they can be headers as they are. */
+enum err
+auth_verify(struct ctx *c)
+{
+	const struct user *user = &c->principal.user;
+
+	response_header(c->response, "X-Auth-User", str_of(user->username[0] != '\0' ? user->username : user->email));
+	response_header(c->response, "X-Auth-User-Id", str_of(user->id.text));
+	response_header(c->response, "X-Auth-Email", str_of(user->email));
+	return reply_empty(c);
 }

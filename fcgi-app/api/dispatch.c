@@ -2,10 +2,13 @@
 
 #include <string.h>
 
+#include "api/credentials.h"
 #include "core/random.h"
+#include "core/text.h"
 #include "http/form.h"
-#include "http/json.h"
 #include "service/keys.h"
+
+enum { ADDRESS_MAX = 45 };
 
 /* ---- Replies --------------------------------------------------------------------------------------------------- */
 
@@ -23,6 +26,24 @@ reply(struct ctx *c, const void *out)
 {
 	struct str body;
 	const enum err err = json_encode(c->route->out, out, c->arena, &body);
+
+	return err == OK ? reply_text(c, "application/json", body) : err;
+}
+
+enum err
+reply_or(struct ctx *c, const void *out)
+{
+	struct str body;
+	const enum err err = json_encode(c->route->out_or, out, c->arena, &body);
+
+	return err == OK ? reply_text(c, "application/json", body) : err;
+}
+
+enum err
+reply_page(struct ctx *c, const struct page *page)
+{
+	struct str body;
+	const enum err err = json_encode_page(c->route->out, page, c->arena, &body);
 
 	return err == OK ? reply_text(c, "application/json", body) : err;
 }
@@ -91,14 +112,30 @@ reply_problem(struct ctx *c, enum err err)
 
 /* ---- Routing --------------------------------------------------------------------------------------------------- */
 
+/* Whether the path is of this pattern, whose {id} stands for a segment that is a UUID; that into *id. */
+static bool
+path_matches(const char *pattern, struct str path, struct uuid *id)
+{
+	struct str rest = str_of(pattern);
+
+	while (rest.p != NULL && path.p != NULL) {
+		const struct str wanted = str_cut(&rest, '/'), segment = str_cut(&path, '/');
+		if (str_eq(wanted, STR("{id}")) ? !uuid_valid(segment) || !str_copy(id->text, sizeof(id->text), segment)
+		                                : !str_eq(wanted, segment))
+			return false;
+	}
+	return rest.p == NULL && path.p == NULL;
+}
+
 /* What a path takes, for Allow (RFC 9110, 10.2.1). */
 static struct str
 allowed_methods(struct ctx *c, struct str path)
 {
 	struct str all = STR("OPTIONS");
+	struct uuid id;
 
 	for (size_t i = 0; i < routes_n; i++)
-		if (str_eq(path, str_of(routes[i].path)))
+		if (path_matches(routes[i].path, path, &id))
 			all = str_printf(c->arena, "%.*s, %s%s", (int)all.n, all.p, method_name(routes[i].method),
 			                 routes[i].method == METHOD_GET ? ", HEAD" : "");
 	return all;
@@ -111,7 +148,7 @@ find_route(struct ctx *c)
 	bool path_known = false;
 
 	for (size_t i = 0; i < routes_n; i++) {
-		if (!str_eq(request->path, str_of(routes[i].path)))
+		if (!path_matches(routes[i].path, request->path, &c->id))
 			continue;
 		path_known = true;
 		if (routes[i].method != request->method)
@@ -169,34 +206,20 @@ answer_options(struct ctx *c)
 	return OK;
 }
 
-/* ---- Access ---------------------------------------------------------------------------------------------------- */
+/* ---- Who --------------------------------------------------------------------------------------------------------- */
 
-/* RFC 6750, 2.1: "Bearer" 1*SP b64token. Another scheme is no credentials of ours. A web server joins a header that was
- * sent twice with a comma, which no token holds; what comes behind one in quotes begins no credentials (RFC 9110, 11.4),
- * but is more of a bad token: a JSON serialisation, say. */
 static enum err
-bearer_token(const struct ctx *c, struct str *token)
+prove(struct ctx *c)
 {
-	struct str rest = c->request->authorization;
-	unsigned bearers = 0, credentials = 0, scraps = 0;
+	enum err err = credential_of(c, &c->credential);
 
-	while (rest.p != NULL) {
-		struct str part = str_trim(str_cut(&rest, ','));
-		if (part.n > 0 && part.p[0] == '"') {
-			scraps++;
-			continue;
-		}
-		credentials++;
-		if (!str_eq_nocase(str_cut(&part, ' '), STR("Bearer")))
-			continue;
-		*token = str_trim(part);
-		bearers++;
-	}
-	if (c->request->authorization_twice || (bearers > 0 && credentials > 1))
-		return ERR_AMBIGUOUS;
-	if (bearers == 0)
-		return ERR_UNAUTHORIZED;
-	return token->n > 0 && scraps == 0 ? OK : ERR_TOKEN;
+	if (err != OK)
+		return err;
+	if (c->credential.kind == CREDENTIAL_NONE)
+		return c->route->access == ACCESS_OPTIONAL ? OK : ERR_UNAUTHORIZED;
+	return c->route->access == ACCESS_REMEMBERED
+	         ? principal_remembered(c->app, &c->credential, &c->client, &c->principal)
+	         : principal_of(c->app, &c->credential, &c->client, &c->principal);
 }
 
 /* ---- The body -------------------------------------------------------------------------------------------------- */
@@ -222,6 +245,10 @@ decode_body(struct ctx *c)
 		return ERR_TOO_LARGE;
 	if (route->in == NULL)
 		return OK;
+	if (route->in_optional && request->body.n == 0) {
+		c->in = arena_alloc(c->arena, route->in->size);
+		return c->in != NULL ? OK : ERR_INTERNAL;
+	}
 	if (media_type_is(request, STR("application/json")))
 		err = json_decode(route->in, request->body, c->arena, &in, &c->why);
 	else if (route->form != NULL && media_type_is(request, STR("application/x-www-form-urlencoded")))
@@ -231,6 +258,19 @@ decode_body(struct ctx *c)
 		return err;
 	route->check(c);
 	return c->why.n > 0 ? ERR_FIELDS : OK;
+}
+
+static enum err
+decode_query(struct ctx *c)
+{
+	void *query = NULL;
+
+	if (c->route->query == NULL)
+		return OK;
+	const struct str text = c->request->query.p != NULL ? c->request->query : STR("");
+	const enum err err = form_decode(c->route->query, text, c->arena, &query, &c->why);
+	c->query = query;
+	return err;
 }
 
 /* ---- The whole way --------------------------------------------------------------------------------------------- */
@@ -245,15 +285,13 @@ serve(struct ctx *c)
 	enum err err = find_route(c);
 	if (err != OK)
 		return err;
-	/* Whatever is not for everybody is for somebody who proves who he is. */
-	const bool user = c->route->access != ACCESS_PUBLIC;
-	struct str token = { 0 };
-	if (user)
-		err = bearer_token(c, &token);
-	if (err == OK && !c->route->no_db)
+	if (!c->route->no_db)
 		err = keys_refresh(c->app);
-	if (err == OK && user)
-		err = principal_of_token(c->app, token, &c->principal);
+	/* Whatever is not for everybody is for somebody who proves who he is. */
+	if (err == OK && c->route->access != ACCESS_PUBLIC)
+		err = prove(c);
+	if (err == OK)
+		err = decode_query(c);
 	if (err == OK)
 		err = decode_body(c);
 	if (err != OK)
@@ -264,6 +302,16 @@ serve(struct ctx *c)
 	if (err != OK)
 		c->response->nheaders = before;
 	return err;
+}
+
+/* Whether it can be an address at all: the web server's word is not taken for what goes into a log line and a row. */
+static bool
+is_address(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (hex_digit(s.p[i]) < 0 && s.p[i] != '.' && s.p[i] != ':')
+			return false;
+	return s.n > 0 && s.n <= ADDRESS_MAX;
 }
 
 enum err
@@ -278,6 +326,8 @@ dispatch(struct ctx *c, struct app *app, struct arena *arena, const struct reque
 	response_header(response, "X-Request-Id", str_of(c->request_id));
 	response_header(response, "X-Content-Type-Options", STR("nosniff"));
 	write_cors(c);
+	c->client = (struct client){ .ip = is_address(request->remote_addr) ? request->remote_addr : (struct str){ 0 },
+		                         .user_agent = text_shown(request->user_agent, USER_AGENT_POINTS_MAX) };
 
 	const enum err err = serve(c);
 	if (err != OK)

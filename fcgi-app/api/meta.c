@@ -20,16 +20,10 @@ etag_matches(struct str header, struct str etag)
 	return false;
 }
 
-enum err
-meta_jwks(struct ctx *c)
+/* Both say of the keys what others may keep for jwks_max_age_s. */
+static enum err
+reply_cacheable(struct ctx *c, struct str etag, struct str body)
 {
-	const struct keyring *ring = &c->app->keyring;
-	const enum err err = keys_fresh(c->app);
-	const struct str etag = str_of(ring->etag);
-
-	/* The keys of a moment ago are good while the database is away; no keys are not to be cached. */
-	if (ring->n == 0)
-		return err != OK ? err : fail(c, ERR_DB, "No signing key can be used.");
 	c->response->cacheable = true;
 	response_header(c->response, "Cache-Control",
 	                str_printf(c->arena, "public, max-age=%u", c->app->config.jwks_max_age_s));
@@ -38,7 +32,71 @@ meta_jwks(struct ctx *c)
 		c->response->status = 304;
 		return OK;
 	}
-	return reply_text(c, c->route->out_type, (struct str){ ring->jwks, ring->jwks_n });
+	return reply_text(c, c->route->out_type, body);
+}
+
+enum err
+meta_jwks(struct ctx *c)
+{
+	const struct keyring *ring = &c->app->keyring;
+	const enum err err = keys_fresh(c->app);
+
+	/* The keys of a moment ago are good while the database is away; no keys are not to be cached. */
+	if (ring->n == 0)
+		return err != OK ? err : fail(c, ERR_DB, "No signing key can be used.");
+	return reply_cacheable(c, str_of(ring->etag), (struct str){ ring->jwks, ring->jwks_n });
+}
+
+/* ---- GET /.well-known/openid-configuration ----------------------------------------------------------------------- */
+
+static void
+set_url(struct ctx *c, struct doc *doc, struct node *object, const char *name, const char *path)
+{
+	doc_set(doc, object, name, doc_str(doc, str_printf(c->arena, "%s%s", c->app->config.public_url, path)));
+}
+
+/* "RS256" or the like in an array. */
+static struct node *
+one_text(struct doc *doc, const char *text)
+{
+	struct node *array = doc_array(doc);
+
+	doc_push(doc, array, doc_text(doc, text));
+	return array;
+}
+
+/* What a library needs that verifies our tokens: it reads this to find the keys. There is no authorization endpoint: latch
+ * signs people in itself. */
+enum err
+meta_openid(struct ctx *c)
+{
+	const struct config *config = &c->app->config;
+	struct doc storage = { false }, *doc = &storage;
+	struct node *root = doc_object(doc);
+	struct str body;
+	unsigned char digest[TOKEN_DIGEST_SIZE];
+	char etag[2 * TOKEN_DIGEST_SIZE + 3];
+
+	doc_set(doc, root, "issuer", doc_text(doc, config->issuer));
+	set_url(c, doc, root, "jwks_uri", "/.well-known/jwks.json");
+	set_url(c, doc, root, "token_endpoint", "/auth/login");
+	set_url(c, doc, root, "userinfo_endpoint", "/users/me");
+	doc_set(doc, root, "response_types_supported", doc_array(doc));
+	doc_set(doc, root, "grant_types_supported", one_text(doc, "password"));
+	doc_set(doc, root, "subject_types_supported", one_text(doc, "public"));
+	doc_set(doc, root, "token_endpoint_auth_methods_supported", one_text(doc, "none"));
+	doc_set(doc, root, "id_token_signing_alg_values_supported", one_text(doc, token_alg_name(config->token_alg)));
+	enum err err = doc_render(doc, root, c->arena, &body);
+	if (err == OK)
+		err = token_digest(&c->app->tokens, STR(""), body, digest);
+	if (err != OK)
+		return err;
+	etag[0] = '"';
+	hex_encode(digest, sizeof(digest), etag + 1);
+	etag[sizeof(etag) - 2] = '"';
+	etag[sizeof(etag) - 1] = '\0';
+	const struct str tag = str_dup(c->arena, str_of(etag));
+	return tag.p != NULL ? reply_cacheable(c, tag, body) : ERR_INTERNAL;
 }
 
 /* ---- GET /healthz, GET /readyz ----------------------------------------------------------------------------------- */

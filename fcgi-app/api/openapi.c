@@ -3,8 +3,9 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "api/credentials.h"
 #include "api/dispatch.h"
-#include "http/json.h"
+#include "api/openapi_schema.h"
 
 /* What dispatch itself may answer, by what a route's row says. */
 static uint32_t
@@ -12,142 +13,17 @@ errors_of(const struct route *route)
 {
 	uint32_t errors = route->errors | ERROR(ERR_INTERNAL) | ERROR(ERR_BAD_REQUEST) | ERROR(ERR_TOO_LARGE);
 
-	if (route->access == ACCESS_USER)
+	if (route->access != ACCESS_PUBLIC)
 		errors |= ERROR(ERR_UNAUTHORIZED) | ERROR(ERR_TOKEN) | ERROR(ERR_AMBIGUOUS);
+	if (route->access != ACCESS_PUBLIC && route->method != METHOD_GET)
+		errors |= ERROR(ERR_CROSS_SITE);
+	if (route->query != NULL)
+		errors |= ERROR(ERR_FIELDS);
 	if (route->in != NULL)
 		errors |= ERROR(ERR_JSON) | ERROR(ERR_MEDIA_TYPE) | ERROR(ERR_FIELDS);
 	if (!route->no_db)
 		errors |= ERROR(ERR_DB);
 	return errors;
-}
-
-/* ---- Schemas --------------------------------------------------------------------------------------------------- */
-
-static const char *
-json_type(enum kind kind)
-{
-	return kind == KIND_BOOL ? "boolean" : kind == KIND_U32 ? "integer" : "string";
-}
-
-static const char *
-json_format(const struct field *field)
-{
-	if (field->kind == KIND_TIMESTAMP)
-		return "date-time";
-	if (field->kind == KIND_UUID)
-		return "uuid";
-	return field->rule != NULL ? field->rule->format : NULL;
-}
-
-static struct node *
-describe_type(struct doc *doc, const struct field *field, bool reply)
-{
-	/* An input may send null for what it may leave out. */
-	if (reply ? !field->nullable : field->required)
-		return doc_text(doc, json_type(field->kind));
-	struct node *types = doc_array(doc);
-	doc_push(doc, types, doc_text(doc, json_type(field->kind)));
-	doc_push(doc, types, doc_text(doc, "null"));
-	return types;
-}
-
-static struct node *
-describe_example(struct doc *doc, const struct field *field)
-{
-	struct node *examples = doc_array(doc);
-	uint64_t number;
-
-	if (field->kind == KIND_U32 && parse_u64(str_of(field->example), &number))
-		doc_push(doc, examples, doc_int(doc, (long long)number));
-	else
-		doc_push(doc, examples, doc_text(doc, field->example));
-	return examples;
-}
-
-static struct node *
-describe_field(struct doc *doc, const struct field *field, bool reply)
-{
-	struct node *node = doc_object(doc);
-	const char *format = json_format(field);
-
-	doc_set(doc, node, "type", describe_type(doc, field, reply));
-	if (format != NULL)
-		doc_set(doc, node, "format", doc_text(doc, format));
-	if (field->rule != NULL && field->rule->pattern != NULL)
-		doc_set(doc, node, "pattern", doc_text(doc, field->rule->pattern));
-	if (field->min != 0)
-		doc_set(doc, node, "minLength", doc_int(doc, field->min));
-	if (field->max != 0)
-		doc_set(doc, node, "maxLength", doc_int(doc, field->max));
-	if (field->help != NULL)
-		doc_set(doc, node, "description", doc_text(doc, field->help));
-	if (field->example != NULL)
-		doc_set(doc, node, "examples", describe_example(doc, field));
-	return node;
-}
-
-/* Adds the struct to components, once. A reply always has all its members. */
-static void
-describe_schema(struct doc *doc, struct node *components, const struct schema *schema, bool reply)
-{
-	if (schema == NULL || doc_get(components, schema->name) != NULL)
-		return;
-	struct node *node = doc_object(doc), *properties = doc_object(doc), *required = doc_array(doc);
-
-	for (size_t i = 0; i < schema->n; i++) {
-		const struct field *field = &schema->fields[i];
-		doc_set(doc, properties, field->name, describe_field(doc, field, reply));
-		if (reply || field->required)
-			doc_push(doc, required, doc_text(doc, field->name));
-	}
-	doc_set(doc, node, "type", doc_text(doc, "object"));
-	doc_set(doc, node, "properties", properties);
-	doc_set(doc, node, "required", required);
-	doc_set(doc, components, schema->name, node);
-}
-
-/* RFC 9457; the members that dispatch.c writes. */
-static struct node *
-describe_problem(struct doc *doc)
-{
-	static const char *const texts[] = { "type", "title", "detail", "code", "request_id" };
-	static const char *const members[] = { "field", "code", "detail" };
-	struct node *problem = doc_object(doc), *properties = doc_object(doc), *required = doc_array(doc);
-	struct node *errors = doc_object(doc), *item = doc_object(doc), *item_properties = doc_object(doc);
-
-	for (size_t i = 0; i < COUNT(texts); i++) {
-		struct node *text = doc_object(doc);
-		doc_set(doc, text, "type", doc_text(doc, "string"));
-		doc_set(doc, properties, texts[i], text);
-		doc_push(doc, required, doc_text(doc, texts[i]));
-	}
-	struct node *status = doc_object(doc);
-	doc_set(doc, status, "type", doc_text(doc, "integer"));
-	doc_set(doc, properties, "status", status);
-	doc_push(doc, required, doc_text(doc, "status"));
-	for (size_t i = 0; i < COUNT(members); i++) {
-		struct node *text = doc_object(doc);
-		doc_set(doc, text, "type", doc_text(doc, "string"));
-		doc_set(doc, item_properties, members[i], text);
-	}
-	doc_set(doc, item, "type", doc_text(doc, "object"));
-	doc_set(doc, item, "properties", item_properties);
-	doc_set(doc, errors, "type", doc_text(doc, "array"));
-	doc_set(doc, errors, "items", item);
-	doc_set(doc, properties, "errors", errors);
-	doc_set(doc, problem, "type", doc_text(doc, "object"));
-	doc_set(doc, problem, "required", required);
-	doc_set(doc, problem, "properties", properties);
-	return problem;
-}
-
-static struct node *
-reference(struct doc *doc, struct arena *arena, const char *name)
-{
-	struct node *node = doc_object(doc);
-
-	doc_set(doc, node, "$ref", doc_str(doc, str_printf(arena, "#/components/schemas/%s", name)));
-	return node;
 }
 
 /* ---- Operations ------------------------------------------------------------------------------------------------ */
@@ -163,7 +39,7 @@ add_content(struct doc *doc, struct arena *arena, struct node *content, const ch
 		doc_set(doc, any, "type", doc_text(doc, "object"));
 		doc_set(doc, any, "additionalProperties", doc_bool(doc, true));
 	}
-	doc_set(doc, media, "schema", any != NULL ? any : reference(doc, arena, schema));
+	doc_set(doc, media, "schema", any != NULL ? any : openapi_reference(doc, arena, schema));
 	doc_set(doc, content, type, media);
 }
 
@@ -175,9 +51,46 @@ describe_body(struct doc *doc, struct arena *arena, const struct route *route)
 	add_content(doc, arena, content, "application/json", route->in->name);
 	if (route->form != NULL)
 		add_content(doc, arena, content, "application/x-www-form-urlencoded", route->form->name);
-	doc_set(doc, body, "required", doc_bool(doc, true));
+	doc_set(doc, body, "required", doc_bool(doc, !route->in_optional));
 	doc_set(doc, body, "content", content);
 	return body;
+}
+
+/* What json_encode_page writes. */
+static struct node *
+describe_page(struct doc *doc, struct arena *arena, const char *item)
+{
+	struct node *media = doc_object(doc), *page = doc_object(doc), *properties = doc_object(doc);
+	struct node *items = doc_object(doc), *cursor = doc_object(doc), *types = doc_array(doc),
+				*required = doc_array(doc);
+
+	doc_set(doc, items, "type", doc_text(doc, "array"));
+	doc_set(doc, items, "items", openapi_reference(doc, arena, item));
+	doc_set(doc, properties, "items", items);
+	doc_push(doc, types, doc_text(doc, "string"));
+	doc_push(doc, types, doc_text(doc, "null"));
+	doc_set(doc, cursor, "type", types);
+	doc_set(doc, cursor, "description", doc_text(doc, "the cursor of the next page; null on the last one"));
+	doc_set(doc, properties, "next_cursor", cursor);
+	doc_push(doc, required, doc_text(doc, "items"));
+	doc_push(doc, required, doc_text(doc, "next_cursor"));
+	doc_set(doc, page, "type", doc_text(doc, "object"));
+	doc_set(doc, page, "required", required);
+	doc_set(doc, page, "properties", properties);
+	doc_set(doc, media, "schema", page);
+	return media;
+}
+
+static struct node *
+describe_either(struct doc *doc, struct arena *arena, const struct route *route)
+{
+	struct node *media = doc_object(doc), *schema = doc_object(doc), *either = doc_array(doc);
+
+	doc_push(doc, either, openapi_reference(doc, arena, route->out->name));
+	doc_push(doc, either, openapi_reference(doc, arena, route->out_or->name));
+	doc_set(doc, schema, "oneOf", either);
+	doc_set(doc, media, "schema", schema);
+	return media;
 }
 
 static struct node *
@@ -189,7 +102,11 @@ describe_success(struct doc *doc, struct arena *arena, const struct route *route
 	if (route->out == NULL && route->out_type == NULL)
 		return response;
 	struct node *content = doc_object(doc);
-	if (route->out != NULL)
+	if (route->list)
+		doc_set(doc, content, "application/json", describe_page(doc, arena, route->out->name));
+	else if (route->out_or != NULL)
+		doc_set(doc, content, "application/json", describe_either(doc, arena, route));
+	else if (route->out != NULL)
 		add_content(doc, arena, content, "application/json", route->out->name);
 	else
 		add_content(doc, arena, content, route->out_type, NULL);
@@ -221,11 +138,40 @@ describe_errors(struct doc *doc, struct arena *arena, const struct route *route,
 }
 
 static struct node *
-describe_security(struct doc *doc)
+describe_parameter(struct doc *doc, const char *where, const struct field *field)
 {
-	static const char *const schemes[] = { "password", "bearer" };
+	struct node *parameter = doc_object(doc);
+
+	doc_set(doc, parameter, "name", doc_text(doc, field->name));
+	doc_set(doc, parameter, "in", doc_text(doc, where));
+	doc_set(doc, parameter, "required", doc_bool(doc, field->required));
+	doc_set(doc, parameter, "schema", openapi_field(doc, field, true));
+	return parameter;
+}
+
+/* {id} in the path, and the fields of the query. */
+static struct node *
+describe_parameters(struct doc *doc, const struct route *route)
+{
+	static const struct field id = { .name = "id", .kind = KIND_UUID, .required = true };
+	struct node *parameters = doc_array(doc);
+
+	if (strstr(route->path, "{id}") != NULL)
+		doc_push(doc, parameters, describe_parameter(doc, "path", &id));
+	for (size_t i = 0; route->query != NULL && i < route->query->n; i++)
+		doc_push(doc, parameters, describe_parameter(doc, "query", &route->query->fields[i]));
+	return parameters;
+}
+
+/* Any of these; with ACCESS_OPTIONAL also none. */
+static struct node *
+describe_security(struct doc *doc, const struct route *route)
+{
+	static const char *const schemes[] = { "password", "bearer", "cookie" };
 	struct node *any = doc_array(doc);
 
+	if (route->access == ACCESS_OPTIONAL)
+		doc_push(doc, any, doc_object(doc));
 	for (size_t i = 0; i < COUNT(schemes); i++) {
 		struct node *one = doc_object(doc);
 		doc_set(doc, one, schemes[i], doc_array(doc));
@@ -260,8 +206,10 @@ describe_operation(struct doc *doc, struct arena *arena, const struct route *rou
 	doc_set(doc, operation, "tags", tags);
 	doc_set(doc, operation, "operationId", doc_str(doc, operation_id(arena, method, route->path)));
 	doc_set(doc, operation, "summary", doc_text(doc, route->summary));
-	if (route->access == ACCESS_USER)
-		doc_set(doc, operation, "security", describe_security(doc));
+	if (route->query != NULL || strchr(route->path, '{') != NULL)
+		doc_set(doc, operation, "parameters", describe_parameters(doc, route));
+	if (route->access != ACCESS_PUBLIC)
+		doc_set(doc, operation, "security", describe_security(doc, route));
 	if (route->in != NULL)
 		doc_set(doc, operation, "requestBody", describe_body(doc, arena, route));
 	const struct str status = str_printf(arena, "%d", route->status);
@@ -296,11 +244,11 @@ describe_paths(struct doc *doc, struct arena *arena)
 /* ---- The document ---------------------------------------------------------------------------------------------- */
 
 static struct node *
-describe_schemes(struct doc *doc, struct str login_path)
+describe_schemes(struct doc *doc, struct str login_path, struct str cookie)
 {
 	struct node *schemes = doc_object(doc), *oauth2 = doc_object(doc), *flows = doc_object(doc),
 				*flow = doc_object(doc);
-	struct node *bearer = doc_object(doc);
+	struct node *bearer = doc_object(doc), *in_cookie = doc_object(doc);
 
 	doc_set(doc, flow, "tokenUrl", doc_str(doc, login_path));
 	doc_set(doc, flow, "scopes", doc_object(doc));
@@ -312,6 +260,10 @@ describe_schemes(struct doc *doc, struct str login_path)
 	doc_set(doc, bearer, "scheme", doc_text(doc, "bearer"));
 	doc_set(doc, bearer, "bearerFormat", doc_text(doc, "JWT"));
 	doc_set(doc, schemes, "bearer", bearer);
+	doc_set(doc, in_cookie, "type", doc_text(doc, "apiKey"));
+	doc_set(doc, in_cookie, "in", doc_text(doc, "cookie"));
+	doc_set(doc, in_cookie, "name", doc_str(doc, cookie));
+	doc_set(doc, schemes, "cookie", in_cookie);
 	return schemes;
 }
 
@@ -333,15 +285,15 @@ openapi_render(const struct ctx *c, struct str *out)
 	doc_set(doc, root, "servers", servers);
 	doc_set(doc, root, "paths", describe_paths(doc, c->arena));
 	for (size_t i = 0; i < routes_n; i++) {
-		describe_schema(doc, schemas, routes[i].in, false);
-		describe_schema(doc, schemas, routes[i].form, false);
-		describe_schema(doc, schemas, routes[i].out, true);
+		openapi_schema(doc, schemas, routes[i].in, false);
+		openapi_schema(doc, schemas, routes[i].form, false);
+		openapi_schema(doc, schemas, routes[i].out, true);
 	}
-	doc_set(doc, schemas, "Problem", describe_problem(doc));
+	doc_set(doc, schemas, "Problem", openapi_problem(doc));
 	doc_set(doc, components, "schemas", schemas);
-	doc_set(
-		doc, components, "securitySchemes",
-		describe_schemes(doc, str_printf(c->arena, "%.*s/auth/login", (int)mount.n, mount.p != NULL ? mount.p : "")));
+	doc_set(doc, components, "securitySchemes",
+	        describe_schemes(doc, str_printf(c->arena, "%.*s/auth/login", (int)mount.n, mount.p != NULL ? mount.p : ""),
+	                         session_cookie_name(&c->app->config)));
 	doc_set(doc, root, "components", components);
 	return doc_render(doc, root, c->arena, out);
 }

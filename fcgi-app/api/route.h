@@ -8,12 +8,16 @@
 #define LATCH_API_ROUTE_H
 
 #include "http/fcgi.h"
+#include "http/json.h"
 #include "http/schema.h"
 #include "service/app.h"
 #include "service/login.h"
+#include "service/principal.h"
 
-/* 0 is invalid on purpose: a worker with a row that says nothing refuses to start. */
-enum access { ACCESS_UNSET, ACCESS_PUBLIC, ACCESS_USER };
+/* 0 is invalid on purpose: a worker with a row that says nothing refuses to start. ACCESS_OPTIONAL: credentials may be left
+ * out, and the handler decides; ACCESS_REMEMBERED: as ACCESS_USER, without the database where it can be
+ * (principal_remembered). */
+enum access { ACCESS_UNSET, ACCESS_PUBLIC, ACCESS_OPTIONAL, ACCESS_USER, ACCESS_REMEMBERED };
 
 struct route;
 
@@ -24,8 +28,12 @@ struct ctx {
 	const struct request *request;
 	struct response *response;
 	const struct route *route;
-	const void *in;             /* the decoded body: route->in's struct; NULL where the route takes none */
-	struct principal principal; /* with ACCESS_USER */
+	const void *in;    /* the decoded body: route->in's struct; NULL where the route takes none */
+	const void *query; /* the decoded query: route->query's struct; NULL where the route takes none */
+	struct uuid id;    /* what stands at {id} in the path */
+	struct client client;
+	struct credential credential; /* CREDENTIAL_NONE where the route asks for none */
+	struct principal principal;   /* whose that is */
 	struct reason why;
 	char request_id[33];
 };
@@ -37,17 +45,21 @@ typedef void check_fn(struct ctx *c);
 
 struct route {
 	enum method method;
-	const char *path;
+	const char *path; /* {id} stands for a UUID */
 	enum access access;
-	bool no_db;                /* answers without the database */
-	uint16_t status;           /* of success */
-	const struct schema *in;   /* JSON body, or NULL */
-	const struct schema *form; /* the same struct as a form, or NULL */
-	check_fn *check;           /* of the whole body, or NULL */
-	const struct schema *out;  /* JSON reply, or NULL */
-	const char *out_type;      /* media type where it is not out as application/json */
-	bool conditional;          /* answers If-None-Match, so also 304 */
-	uint32_t errors;           /* ERROR(...) | that the handler returns; what dispatch returns is known */
+	bool no_db;                  /* answers without the database */
+	uint16_t status;             /* of success */
+	const struct schema *in;     /* JSON body, or NULL */
+	const struct schema *form;   /* the same struct as a form, or NULL */
+	bool in_optional;            /* no body at all is the same as {} */
+	check_fn *check;             /* of the whole body, or NULL */
+	const struct schema *query;  /* or NULL: then the query is not looked at */
+	const struct schema *out;    /* JSON reply, or NULL */
+	const struct schema *out_or; /* what it may be instead, or NULL */
+	bool list;                   /* the reply is a page of `out` (json_encode_page) */
+	const char *out_type;        /* media type where it is not out as application/json */
+	bool conditional;            /* answers If-None-Match, so also 304 */
+	uint32_t errors;             /* ERROR(...) | that the handler returns; what dispatch returns is known */
 	const char *summary;
 	handler_fn *handle;
 };
@@ -66,6 +78,10 @@ const char *routes_check(const struct route *table, size_t n);
 
 /* Replies with the struct that route->out describes, and route->status. */
 enum err reply(struct ctx *c, const void *out) MUST_USE;
+/* The same with another schema: route->out_or. */
+enum err reply_or(struct ctx *c, const void *out) MUST_USE;
+/* Replies with a page of route->out. */
+enum err reply_page(struct ctx *c, const struct page *page) MUST_USE;
 /* Replies with a document that is there already. */
 enum err reply_text(struct ctx *c, const char *content_type, struct str body) MUST_USE;
 /* Replies with route->status and no body. */
@@ -76,12 +92,13 @@ enum err fail(struct ctx *c, enum err err, const char *detail) MUST_USE;
 
 /* ---- The handlers -------------------------------------------------------------------------------------------------- */
 
-extern const struct schema register_in, login_in, login_form, token_out, user_out, profile_in, password_in, delete_in,
-	status_out;
+extern const struct schema register_in, login_in, login_form, refresh_in, logout_in, token_out, user_out, profile_in,
+	password_in, delete_in, session_out, status_out;
 
 check_fn auth_register_check, auth_login_check, me_password_check;
-handler_fn auth_register, auth_login, auth_logout;
+handler_fn auth_register, auth_login, auth_refresh, auth_logout, auth_verify;
 handler_fn me_show, me_change, me_change_password, me_delete;
-handler_fn meta_jwks, meta_alive, meta_ready, meta_openapi;
+handler_fn sessions_show, sessions_end_one, sessions_end_others;
+handler_fn meta_jwks, meta_openid, meta_alive, meta_ready, meta_openapi;
 
 #endif

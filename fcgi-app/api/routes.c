@@ -22,17 +22,42 @@ const struct route routes[] = {
 		.form = &login_form,
 		.check = auth_login_check,
 		.out = &token_out,
-		.errors = ERROR(ERR_CREDENTIALS) | ERROR(ERR_DISABLED) | ERROR(ERR_BUSY),
+		.out_or = &user_out,
+		.errors = ERROR(ERR_CREDENTIALS) | ERROR(ERR_DISABLED) | ERROR(ERR_BUSY) | ERROR(ERR_CROSS_SITE),
 		.summary = "Sign in with a password",
 		.handle = auth_login,
 	},
 	{
 		.method = METHOD_POST,
+		.path = "/auth/refresh",
+		.access = ACCESS_PUBLIC,
+		.status = 200,
+		.in = &refresh_in,
+		.out = &token_out,
+		.errors = ERROR(ERR_GRANT),
+		.summary = "Exchange a refresh token for the next one and a new access token",
+		.handle = auth_refresh,
+	},
+	{
+		.method = METHOD_POST,
 		.path = "/auth/logout",
-		.access = ACCESS_USER,
+		.access = ACCESS_OPTIONAL,
 		.status = 204,
-		.summary = "End this session",
+		.in = &logout_in,
+		.in_optional = true,
+		.errors = ERROR(ERR_GRANT),
+		.summary = "End this session, or the refresh token's; with everywhere all of mine",
 		.handle = auth_logout,
+	},
+	{
+		.method = METHOD_GET,
+		.path = "/auth/verify",
+		.access = ACCESS_REMEMBERED,
+		.no_db = true,
+		.status = 200,
+		.errors = ERROR(ERR_DB),
+		.summary = "Whether a request may pass: X-Auth-User, X-Auth-User-Id and X-Auth-Email say whose it is",
+		.handle = auth_verify,
 	},
 	{
 		.method = METHOD_GET,
@@ -77,6 +102,34 @@ const struct route routes[] = {
 	},
 	{
 		.method = METHOD_GET,
+		.path = "/users/me/sessions",
+		.access = ACCESS_USER,
+		.status = 200,
+		.query = &page_query,
+		.out = &session_out,
+		.list = true,
+		.summary = "Where I am signed in, the latest first",
+		.handle = sessions_show,
+	},
+	{
+		.method = METHOD_DELETE,
+		.path = "/users/me/sessions",
+		.access = ACCESS_USER,
+		.status = 204,
+		.summary = "End all my sessions but this one",
+		.handle = sessions_end_others,
+	},
+	{
+		.method = METHOD_DELETE,
+		.path = "/users/me/sessions/{id}",
+		.access = ACCESS_USER,
+		.status = 204,
+		.errors = ERROR(ERR_NOT_FOUND),
+		.summary = "End one of my sessions",
+		.handle = sessions_end_one,
+	},
+	{
+		.method = METHOD_GET,
 		.path = "/.well-known/jwks.json",
 		.access = ACCESS_PUBLIC,
 		.no_db = true,
@@ -86,6 +139,17 @@ const struct route routes[] = {
 		.errors = ERROR(ERR_DB),
 		.summary = "The public keys that verify access tokens (RFC 7517)",
 		.handle = meta_jwks,
+	},
+	{
+		.method = METHOD_GET,
+		.path = "/.well-known/openid-configuration",
+		.access = ACCESS_PUBLIC,
+		.no_db = true,
+		.status = 200,
+		.out_type = "application/json",
+		.conditional = true,
+		.summary = "Where the keys are and what signs (OpenID Connect Discovery 1.0; RFC 8414)",
+		.handle = meta_openid,
 	},
 	{
 		.method = METHOD_GET,
@@ -129,7 +193,9 @@ routes_check(const struct route *table, size_t n)
 		const struct route *r = &table[i];
 		if (r->access == ACCESS_UNSET || r->method == METHOD_OTHER || r->status == 0 || r->handle == NULL)
 			return r->path;
-		if (r->access == ACCESS_USER && r->no_db)
+		if ((r->access == ACCESS_USER || r->access == ACCESS_OPTIONAL) && r->no_db)
+			return r->path;
+		if (r->list && r->query == NULL)
 			return r->path;
 		if (r->form != NULL && (r->in == NULL || r->form->size != r->in->size))
 			return r->path;

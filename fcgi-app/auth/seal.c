@@ -64,8 +64,8 @@ master_key_load(const char *path, struct master_key *out, char *complaint, size_
 }
 
 /* RFC 5869 without a salt: the master key is uniformly random already. */
-static bool
-derive(const struct master_key *master, struct str purpose, unsigned char out[32])
+bool
+seal_derive(const struct master_key *master, struct str purpose, unsigned char out[32])
 {
 	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
 	EVP_KDF_CTX *ctx = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
@@ -95,7 +95,7 @@ seal(const struct master_key *master, struct str purpose, struct str label, cons
 	unsigned char key[32];
 	int length;
 
-	if (n + SEAL_OVERHEAD > sizeof(out->p) || !derive(master, purpose, key))
+	if (n + SEAL_OVERHEAD > sizeof(out->p) || !seal_derive(master, purpose, key))
 		return ERR_INTERNAL;
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	random_bytes(out->p, NONCE);
@@ -118,7 +118,7 @@ unseal(const struct master_key *master, struct str purpose, struct str label, co
 	int length;
 
 	plain_out->n = 0;
-	if (sealed->n < SEAL_OVERHEAD || sealed->n > sizeof(sealed->p) || !derive(master, purpose, key))
+	if (sealed->n < SEAL_OVERHEAD || sealed->n > sizeof(sealed->p) || !seal_derive(master, purpose, key))
 		return ERR_INTERNAL;
 	const size_t n = sealed->n - SEAL_OVERHEAD;
 	memcpy(tag, sealed->p + NONCE + n, TAG);

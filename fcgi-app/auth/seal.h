@@ -22,6 +22,9 @@ enum { SEAL_OVERHEAD = 12 + 16 };
  * where that is root, its group, for reading), or not of that form. Wipe *out when done. */
 bool master_key_load(const char *path, struct master_key *out, char *complaint, size_t complaint_size) MUST_USE;
 
+/* The key of a purpose. False: out of memory, or a purpose of over 63 bytes. Wipe `out`. */
+bool seal_derive(const struct master_key *master, struct str purpose, unsigned char out[32]) MUST_USE;
+
 /* Seals n bytes for `purpose`; ERR_INTERNAL when they do not fit in *out. */
 enum err seal(const struct master_key *master, struct str purpose, struct str label, const void *plain, size_t n,
               struct bytes *out) MUST_USE;

@@ -206,6 +206,17 @@ cache_slot(struct tokens *tokens, const unsigned char digest[TOKEN_DIGEST_SIZE])
 }
 
 enum err
+token_digest(struct tokens *tokens, struct str kind, struct str text, unsigned char out[TOKEN_DIGEST_SIZE])
+{
+	const bool ok = EVP_DigestInit_ex2(tokens->hashing, NULL, NULL) == 1
+	             && EVP_DigestUpdate(tokens->hashing, kind.p, kind.n) == 1
+	             && EVP_DigestUpdate(tokens->hashing, text.p, text.n) == 1
+	             && EVP_DigestFinal_ex(tokens->hashing, out, NULL) == 1;
+
+	return ok ? OK : ERR_INTERNAL;
+}
+
+enum err
 token_check(struct tokens *tokens, struct str token, struct timestamp now, struct token_claims *out)
 {
 	unsigned char digest[TOKEN_DIGEST_SIZE];
@@ -213,8 +224,7 @@ token_check(struct tokens *tokens, struct str token, struct timestamp now, struc
 
 	if (token.n == 0 || token.n > TOKEN_MAX)
 		return ERR_TOKEN;
-	if (EVP_DigestInit_ex2(tokens->hashing, NULL, NULL) != 1 || EVP_DigestUpdate(tokens->hashing, token.p, token.n) != 1
-	    || EVP_DigestFinal_ex(tokens->hashing, digest, NULL) != 1)
+	if (token_digest(tokens, STR(""), token, digest) != OK)
 		return ERR_INTERNAL;
 	struct token_slot *slot = cache_slot(tokens, digest);
 	if (slot->claims.expires_at_s > now_s && memcmp(slot->digest, digest, sizeof(digest)) == 0) {

@@ -36,6 +36,10 @@ struct tokens {
 enum err tokens_open(struct tokens *tokens, const struct config *config, const struct keyring *keyring) MUST_USE;
 void tokens_close(struct tokens *tokens);
 
+/* SHA-256 of `kind` and `text`, one behind the other. */
+enum err token_digest(struct tokens *tokens, struct str kind, struct str text,
+                      unsigned char out[TOKEN_DIGEST_SIZE]) MUST_USE;
+
 /* A signed compact token in the arena. ERR_DB: no key may sign at this moment. */
 enum err token_issue(struct tokens *tokens, const struct uuid *subject, const struct uuid *session,
                      struct timestamp now, struct arena *arena, struct str *out) MUST_USE;

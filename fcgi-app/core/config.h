@@ -50,6 +50,9 @@ struct config {
 	enum token_alg token_alg;
 	uint32_t access_ttl_s;
 	uint32_t session_ttl_s;
+	uint32_t session_idle_s;
+	uint32_t refresh_grace_s;
+	uint32_t revocation_max_age_s;
 	uint32_t jwks_max_age_s;
 
 	uint32_t password_min; /* code points */
@@ -77,6 +80,11 @@ const char *config_path(const char *given);
 bool config_load(const char *path, char *const *environment, enum config_role role, struct config *out,
                  FILE *complaints) MUST_USE;
 void config_wipe(struct config *config);
+
+/* Of a public_url: whether it is https; whether its host is this machine itself; its origin (RFC 6454, 6.2). */
+bool url_is_https(struct str url);
+bool url_is_loopback(struct str url);
+struct str url_origin(struct str url);
 
 /* A commented file with every key at its default. */
 void config_sample(FILE *out);

@@ -59,6 +59,36 @@ parse_url(struct str value, void *member, const struct config_key *key)
 	return parse_text(value, member, key);
 }
 
+bool
+url_is_https(struct str url)
+{
+	return str_starts(url, STR("https://"));
+}
+
+struct str
+url_origin(struct str url)
+{
+	size_t n = url_is_https(url) ? 8 : 7;
+
+	while (n < url.n && url.p[n] != '/')
+		n++;
+	return (struct str){ url.p, n };
+}
+
+bool
+url_is_loopback(struct str url)
+{
+	static const char *const hosts[] = { "http://127.0.0.1", "http://localhost", "http://[::1]" };
+	struct str origin = url_origin(url);
+
+	for (size_t i = 0; i < COUNT(hosts); i++) {
+		const struct str host = str_of(hosts[i]);
+		if (str_starts(origin, host) && (origin.n == host.n || origin.p[host.n] == ':'))
+			return true;
+	}
+	return false;
+}
+
 /* Origins as a browser sends them (RFC 6454, 6.1): scheme://host[:port], one space between two. */
 static const char *
 parse_origins(struct str value, void *member, const struct config_key *key)
@@ -159,6 +189,13 @@ const struct config_key config_keys[] = {
 	KEY(token_alg, parse_alg, 0, 0, "ES256", "The algorithm of new signing keys: ES256, RS256 or HS256."),
 	KEY(access_ttl_s, parse_number, 30, 86400, "900", "How long an access token is good, in seconds."),
 	KEY(session_ttl_s, parse_number, 60, 31536000, "2592000", "How long a session lasts at most, in seconds."),
+	KEY(session_idle_s, parse_number, 60, 31536000, "1209600",
+	    "How long a session lasts that nobody uses or refreshes, in seconds."),
+	KEY(refresh_grace_s, parse_number, 0, 60, "10",
+	    "How long the refresh token before the current one still gets the current one, in seconds: for a retry, or two "
+	    "tabs."),
+	KEY(revocation_max_age_s, parse_number, 1, 300, "30",
+	    "How long /auth/verify lets in whom it remembers while the database is away, in seconds."),
 	KEY(jwks_max_age_s, parse_number, 10, 86400, "300",
 	    "How long others may cache the public keys, in seconds; a rotated key signs only after that."),
 

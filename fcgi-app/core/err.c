@@ -32,6 +32,10 @@ const struct problem problems[ERR__COUNT] = {
 	                    "Bearer error=\"invalid_request\"", 0 },
 	[ERR_CREDENTIALS] = { 401, "invalid_credentials", "Invalid credentials", "No such user, or a wrong password.",
 	                      "Bearer", 0 },
+	[ERR_GRANT] = { 401, "invalid_grant", "Invalid grant",
+	                "The refresh token is malformed, expired, used before or revoked. Sign in again.", "Bearer", 0 },
+	[ERR_CROSS_SITE] = { 403, "cross_site", "Cross-site request",
+	                     "With the session cookie, only a page of this origin may change something.", NULL, 0 },
 	[ERR_DISABLED] = { 403, "account_disabled", "Account disabled", "This account has been disabled.", NULL, 0 },
 };
 

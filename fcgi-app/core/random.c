@@ -28,17 +28,49 @@ uuid_new(void)
 {
 	unsigned char b[16];
 	const uint64_t ms = (uint64_t)clock_now().ms;
-	struct uuid id;
 
 	random_bytes(b + 6, sizeof(b) - 6);
 	for (int i = 0; i < 6; i++)
 		b[i] = (unsigned char)(ms >> (40 - 8 * i));
 	b[6] = (unsigned char)(0x70 | (b[6] & 0x0f));
 	b[8] = (unsigned char)(0x80 | (b[8] & 0x3f));
+	return uuid_unpack(b);
+}
+
+struct uuid
+uuid_unpack(const unsigned char b[16])
+{
+	struct uuid id;
+
 	(void)snprintf(id.text, sizeof(id.text), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
 	               b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
 	               b[15]);
 	return id;
+}
+
+void
+uuid_pack(const struct uuid *id, unsigned char out[16])
+{
+	const char *p = id->text;
+
+	for (size_t i = 0; i < 16; i++) {
+		if (*p == '-')
+			p++;
+		out[i] = (unsigned char)(hex_digit(p[0]) * 16 + hex_digit(p[1]));
+		p += 2;
+	}
+}
+
+int64_t
+uuid_time_ms(const struct uuid *id)
+{
+	unsigned char b[16];
+	int64_t ms = 0;
+
+	uuid_pack(id, b);
+	for (size_t i = 0; i < 6; i++)
+		ms = ms << 8 | b[i];
+	return ms;
 }
 
 bool

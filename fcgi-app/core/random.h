@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/str.h"
 
@@ -14,12 +15,21 @@ struct uuid {
 
 /* Below every id that there is. */
 #define UUID_NIL "00000000-0000-0000-0000-000000000000"
+/* Above every id that there is (RFC 9562, 5.10). */
+#define UUID_MAX "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 /* Fills buf from getrandom(2). Ends the process when the kernel refuses: nothing here is safe without it. */
 void random_bytes(void *buf, size_t size);
 
 /* A UUIDv7 (RFC 9562, 5.7): 48 bits of UTC milliseconds, 74 random bits. */
 struct uuid uuid_new(void);
+
+/* The same as 16 bytes, and back. */
+void uuid_pack(const struct uuid *id, unsigned char out[16]);
+struct uuid uuid_unpack(const unsigned char bytes[16]);
+
+/* When a UUIDv7 was made: milliseconds since 1970. */
+int64_t uuid_time_ms(const struct uuid *id);
 
 /* Whether s is a UUID of any version in its 36-character form, in either case. */
 bool uuid_valid(struct str s);

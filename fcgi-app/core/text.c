@@ -92,3 +92,17 @@ is_display_name(struct str s)
 	}
 	return visible;
 }
+
+struct str
+text_shown(struct str s, size_t points)
+{
+	size_t n = 0;
+
+	if (s.p == NULL || utf8_length(s) < 0 || !is_display_name(s))
+		return (struct str){ 0 };
+	/* A byte that does not continue a code point begins one (RFC 3629, 3). */
+	for (; n < s.n; n++)
+		if ((s.p[n] & 0xc0) != 0x80 && points-- == 0)
+			break;
+	return (struct str){ s.p, n };
+}

@@ -19,4 +19,7 @@ bool is_phone_number(struct str s);
 /* Text for people to read: no control characters, not only spaces. */
 bool is_display_name(struct str s);
 
+/* The first `points` code points of text that may be shown to people; absent where it is not such text. */
+struct str text_shown(struct str s, size_t points);
+
 #endif

@@ -146,8 +146,7 @@ check_url(const struct config *c)
 {
 	const struct str url = str_of(c->public_url);
 
-	if (str_starts(url, STR("https://")) || str_starts(url, STR("http://127.0.0.1"))
-	    || str_starts(url, STR("http://localhost")) || str_starts(url, STR("http://[::1]")))
+	if (url_is_https(url) || url_is_loopback(url))
 		return good("public_url: %s", c->public_url);
 	return bad("public_url: %s sends passwords in the clear; put TLS before it and say https", c->public_url);
 }

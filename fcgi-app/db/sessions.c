@@ -1,53 +1,133 @@
 #include "db/sessions.h"
 
 static const struct column session_user_columns[] = {
-	USER_COLUMNS(struct session_user, user.),
-	COLUMN(struct session_user, owner),
-	COLUMN(struct session_user, expires_at),
+	USER_COLUMNS(struct session_user, user.),  COLUMN(struct session_user, owner),
+	COLUMN(struct session_user, last_seen_at), COLUMN(struct session_user, expires_at),
 	COLUMN(struct session_user, ended_at),
 };
 
 static const struct column count_column = { COLUMN_U32, 0, sizeof(uint32_t) };
 
-enum { USER, INSERT, COUNT_OF, DROP_OLDEST, END, END_ALL };
+static const struct column state_columns[] = {
+	COLUMN(struct session_state, counter),
+	COLUMN(struct session_state, good),
+	COLUMN(struct session_state, recent),
+};
+
+static const struct column list_columns[] = {
+	COLUMN(struct session, id), COLUMN(struct session, created_at), COLUMN(struct session, last_seen_at),
+	COLUMN(struct session, ip), COLUMN(struct session, user_agent), COLUMN(struct session, transport),
+};
+
+static const struct column ended_columns[] = {
+	COLUMN(struct session_ended, id),
+	COLUMN(struct session_ended, at),
+};
+
+#define GOOD_SQL "ended_at IS NULL AND expires_at > UTC_TIMESTAMP(3)"
+/* Parameters: ttl_s, idle_s, ip, user_agent. */
+#define USED_SQL                                                                           \
+	"last_seen_at = UTC_TIMESTAMP(3), expires_at = LEAST(created_at + INTERVAL ? SECOND, " \
+	"UTC_TIMESTAMP(3) + INTERVAL ? SECOND), ip = ?, user_agent = ?"
+#define USED_ARGS(life, client) \
+	arg_u64((life)->ttl_s), arg_u64((life)->idle_s), arg_str((client)->ip), arg_str((client)->user_agent)
+/* Parameter: why. */
+#define ENDED_SQL "ended_at = UTC_TIMESTAMP(3), ended_for = ?, ip = NULL, user_agent = NULL"
+
+enum { USER, INSERT, COUNT_OF, DROP_OLDEST, TOUCH, ROTATE, STATE, END, END_ALL, DISOWN, LIST, ENDED };
 
 static const struct stmt stmts[] = {
 	/* Two rows by their keys and no more: each further condition here costs the server 2 to 4 us a request, and in C none
 	 * that can be measured. */
 	[USER] = { .name = "sessions user",
-	           .sql = "SELECT " USER_COLUMNS_SQL ", s.user_id, s.expires_at, s.ended_at FROM users u, sessions s "
-	                  "WHERE u.id = ? AND s.id = ?",
+	           .sql = "SELECT " USER_COLUMNS_SQL ", s.user_id, s.last_seen_at, s.expires_at, s.ended_at "
+	                  "FROM users u, sessions s WHERE u.id = ? AND s.id = ?",
 	           .params = 2,
 	           .columns = session_user_columns,
 	           .n = COUNT(session_user_columns) },
 	/* FOR UPDATE: what the WHERE found must still be so when the transaction ends. */
 	[INSERT] = { .name = "sessions insert",
-	             .sql = "INSERT INTO sessions (id, user_id, created_at, expires_at) SELECT ?, id, UTC_TIMESTAMP(3), "
-	                    "UTC_TIMESTAMP(3) + INTERVAL ? SECOND FROM users WHERE id = ? AND status = 'active' "
+	             .sql = "INSERT INTO sessions (id, user_id, transport, ip, user_agent, created_at, last_seen_at, "
+	                    "expires_at) SELECT ?, id, ?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), "
+	                    "UTC_TIMESTAMP(3) + INTERVAL LEAST(?, ?) SECOND FROM users WHERE id = ? AND status = 'active' "
 	                    "AND password_version = ? FOR UPDATE",
-	             .params = 4 },
-	/* Counted first, as nearly nobody has too many: the DELETE alone costs the server 300 us. */
+	             .params = 8 },
+	/* Counted first, as nearly nobody has too many: the UPDATE alone costs the server 300 us. */
 	[COUNT_OF] = { .name = "sessions count",
-	               .sql = "SELECT COUNT(*) FROM sessions WHERE user_id = ?",
+	               .sql = "SELECT COUNT(*) FROM sessions WHERE user_id = ? AND ended_at IS NULL",
 	               .params = 1,
 	               .columns = &count_column,
 	               .n = 1 },
 	/* Ids are UUIDv7, so their order is that of the log-ins; and not the new one, which is the oldest of all where the clock
 	 * went back meanwhile. */
 	[DROP_OLDEST] = { .name = "sessions drop oldest",
-	                  .sql = "DELETE FROM sessions WHERE user_id = ? AND id <> ? ORDER BY id LIMIT ?",
-	                  .params = 3 },
+	                  .sql = "UPDATE sessions SET " ENDED_SQL " WHERE user_id = ? AND id <> ? AND ended_at IS NULL "
+	                         "ORDER BY id LIMIT ?",
+	                  .params = 4 },
+	[TOUCH] = { .name = "sessions touch",
+	            .sql = "UPDATE sessions SET " USED_SQL " WHERE id = ? AND user_id = ? AND " GOOD_SQL,
+	            .params = 6 },
+	[ROTATE] = { .name = "sessions rotate",
+	             .sql = "UPDATE sessions SET counter = counter + 1, " USED_SQL
+	                    " WHERE id = ? AND user_id = ? AND counter = ? AND " GOOD_SQL,
+	             .params = 7 },
+	/* A last use that lies ahead is of a clock that went back: it is not recent for an hour. */
+	[STATE] = { .name = "sessions state",
+	            .sql = "SELECT counter, " GOOD_SQL ", last_seen_at BETWEEN UTC_TIMESTAMP(3) - INTERVAL ? SECOND "
+	                   "AND UTC_TIMESTAMP(3) + INTERVAL ? SECOND FROM sessions WHERE id = ? AND user_id = ?",
+	            .params = 4,
+	            .columns = state_columns,
+	            .n = COUNT(state_columns) },
 	[END] = { .name = "sessions end",
-	          .sql = "UPDATE sessions SET ended_at = UTC_TIMESTAMP(3) WHERE id = ? AND ended_at IS NULL "
-	                 "AND expires_at > UTC_TIMESTAMP(3)",
-	          .params = 1 },
+	          .sql = "UPDATE sessions SET " ENDED_SQL " WHERE id = ? AND user_id = ? AND " GOOD_SQL,
+	          .params = 3 },
 	[END_ALL] = { .name = "sessions end all",
-	              .sql = "UPDATE sessions SET ended_at = UTC_TIMESTAMP(3) WHERE user_id = ? AND id <> ? "
-	                     "AND ended_at IS NULL",
-	              .params = 2 },
+	              .sql = "UPDATE sessions SET " ENDED_SQL " WHERE user_id = ? AND id <> ? AND ended_at IS NULL",
+	              .params = 3 },
+	/* By the key, in which those that have not ended come first. */
+	[DISOWN] = { .name = "sessions disown",
+	             .sql =
+	                 "UPDATE sessions SET user_id = '" UUID_NIL "', ended_at = COALESCE(ended_at, UTC_TIMESTAMP(3)), "
+	                 "ended_for = COALESCE(ended_for, 'deleted'), ip = NULL, user_agent = NULL "
+	                 "WHERE user_id = ? ORDER BY ended_at LIMIT 10000",
+	             .params = 1 },
+	[LIST] = { .name = "sessions list",
+	           .sql = "SELECT id, created_at, last_seen_at, ip, user_agent, transport FROM sessions WHERE user_id = ? "
+	                  "AND " GOOD_SQL " AND id < ? ORDER BY id DESC LIMIT ?",
+	           .params = 3,
+	           .columns = list_columns,
+	           .n = COUNT(list_columns) },
+	[ENDED] = { .name = "sessions ended",
+	            .sql = "SELECT NULL, UTC_TIMESTAMP(3) UNION ALL (SELECT id, ended_at FROM sessions "
+	                   "WHERE ended_at > UTC_TIMESTAMP(3) - INTERVAL ? SECOND LIMIT ?)",
+	            .params = 2,
+	            .columns = ended_columns,
+	            .n = COUNT(ended_columns) },
 };
 
 const struct stmt_table sessions_statements = { stmts, COUNT(stmts) };
+
+static struct arg
+why_arg(enum session_end why)
+{
+	static const char *const words[] = {
+		[SESSION_LOGGED_OUT] = "logout", [SESSION_PASSWORD_CHANGED] = "password",
+		[SESSION_DISABLED] = "disabled", [SESSION_REPLAYED] = "replay",
+		[SESSION_BY_OWNER] = "owner",    [SESSION_LIMIT] = "limit",
+	};
+
+	return arg_text(words[why]);
+}
+
+/* A statement that must hit its one row. */
+static enum err
+run_one(struct db *db, int stmt, const struct arg *args, size_t n)
+{
+	uint64_t matched = 0;
+	const enum err err = db_run(db, &stmts[stmt], args, n, &matched);
+
+	return err == OK && matched == 0 ? ERR_NO_ROW : err;
+}
 
 enum err
 sessions_user(struct db *db, const struct uuid *session, const struct uuid *user, struct session_user *out)
@@ -56,14 +136,13 @@ sessions_user(struct db *db, const struct uuid *session, const struct uuid *user
 }
 
 enum err
-sessions_insert(struct db *db, const struct uuid *session, const struct user *user, uint32_t ttl_s)
+sessions_insert(struct db *db, const struct uuid *session, const struct user *user, const char *transport,
+                const struct client *client, const struct session_life *life)
 {
-	uint64_t matched = 0;
-	const enum err err =
-		db_run(db, &stmts[INSERT],
-	           ARGS(arg_uuid(session), arg_u64(ttl_s), arg_uuid(&user->id), arg_u64(user->password_version)), &matched);
-
-	return err == OK && matched == 0 ? ERR_NO_ROW : err;
+	return run_one(db, INSERT,
+	               ARGS(arg_uuid(session), arg_text(transport), arg_str(client->ip), arg_str(client->user_agent),
+	                    arg_u64(life->ttl_s), arg_u64(life->idle_s), arg_uuid(&user->id),
+	                    arg_u64(user->password_version)));
 }
 
 enum err
@@ -74,23 +153,62 @@ sessions_drop_oldest(struct db *db, const struct uuid *user, const struct uuid *
 
 	if (err != OK || n <= SESSIONS_PER_USER_MAX)
 		return err;
-	return db_run(db, &stmts[DROP_OLDEST], ARGS(arg_uuid(user), arg_uuid(keep), arg_u64(n - SESSIONS_PER_USER_MAX)),
+	return db_run(db, &stmts[DROP_OLDEST],
+	              ARGS(why_arg(SESSION_LIMIT), arg_uuid(user), arg_uuid(keep), arg_u64(n - SESSIONS_PER_USER_MAX)),
 	              NULL);
 }
 
 enum err
-sessions_end(struct db *db, const struct uuid *session)
+sessions_touch(struct db *db, const struct uuid *session, const struct uuid *user, const struct client *client,
+               const struct session_life *life)
 {
-	uint64_t matched = 0;
-	const enum err err = db_run(db, &stmts[END], ARGS(arg_uuid(session)), &matched);
-
-	return err == OK && matched == 0 ? ERR_NO_ROW : err;
+	return run_one(db, TOUCH, ARGS(USED_ARGS(life, client), arg_uuid(session), arg_uuid(user)));
 }
 
 enum err
-sessions_end_all(struct db *db, const struct uuid *user, const struct uuid *keep)
+sessions_rotate(struct db *db, const struct uuid *session, const struct uuid *user, uint32_t counter,
+                const struct client *client, const struct session_life *life)
+{
+	return run_one(db, ROTATE, ARGS(USED_ARGS(life, client), arg_uuid(session), arg_uuid(user), arg_u64(counter)));
+}
+
+enum err
+sessions_state(struct db *db, const struct uuid *session, const struct uuid *user, uint32_t grace_s,
+               struct session_state *out)
+{
+	return db_row(db, &stmts[STATE], ARGS(arg_u64(grace_s), arg_u64(grace_s), arg_uuid(session), arg_uuid(user)), out);
+}
+
+enum err
+sessions_end(struct db *db, const struct uuid *session, const struct uuid *user, enum session_end why)
+{
+	return run_one(db, END, ARGS(why_arg(why), arg_uuid(session), arg_uuid(user)));
+}
+
+enum err
+sessions_end_all(struct db *db, const struct uuid *user, const struct uuid *keep, enum session_end why)
 {
 	const struct str kept = keep != NULL ? str_of(keep->text) : STR(UUID_NIL);
 
-	return db_run(db, &stmts[END_ALL], ARGS(arg_uuid(user), arg_str(kept)), NULL);
+	return db_run(db, &stmts[END_ALL], ARGS(why_arg(why), arg_uuid(user), arg_str(kept)), NULL);
+}
+
+enum err
+sessions_disown(struct db *db, const struct uuid *user)
+{
+	return db_run(db, &stmts[DISOWN], ARGS(arg_uuid(user)), NULL);
+}
+
+enum err
+sessions_list(struct db *db, const struct uuid *user, struct str before, struct session *out, size_t max, size_t *n_out)
+{
+	const struct str below = before.p != NULL ? before : STR(UUID_MAX);
+
+	return db_rows(db, &stmts[LIST], ARGS(arg_uuid(user), arg_str(below), arg_u64(max)), out, sizeof(*out), max, n_out);
+}
+
+enum err
+sessions_ended(struct db *db, uint32_t window_s, struct session_ended *out, size_t max, size_t *n_out)
+{
+	return db_rows(db, &stmts[ENDED], ARGS(arg_u64(window_s), arg_u64(max - 1)), out, sizeof(*out), max, n_out);
 }

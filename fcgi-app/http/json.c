@@ -37,6 +37,10 @@ decode_field(const struct field *field, const json_t *value, struct arena *arena
 {
 	if (value == NULL)
 		field_missing(field, why);
+	else if (field->kind == KIND_BOOL && json_is_boolean(value))
+		*(bool *)(void *)((char *)out + field->at) = json_is_true(value);
+	else if (field->kind == KIND_BOOL && !json_is_null(value))
+		(void)reason_field(why, field->name, "wrong_type", "must be true or false");
 	else if (json_is_string(value))
 		field_accept(field, (struct str){ json_string_value(value), json_string_length(value) }, arena, out, why);
 	else if (json_is_null(value) && field->kind == KIND_MAYBE_STR)
@@ -199,13 +203,34 @@ encode_field(struct doc *doc, const struct field *field, const void *in)
 	return NULL;
 }
 
+static struct node *
+encode_struct(struct doc *doc, const struct schema *schema, const void *in)
+{
+	struct node *node = doc_object(doc);
+
+	for (size_t i = 0; i < schema->n; i++)
+		doc_set(doc, node, schema->fields[i].name, encode_field(doc, &schema->fields[i], in));
+	return node;
+}
+
 enum err
 json_encode(const struct schema *schema, const void *in, struct arena *arena, struct str *out)
 {
 	struct doc doc = { false };
-	struct node *root = doc_object(&doc);
 
-	for (size_t i = 0; i < schema->n; i++)
-		doc_set(&doc, root, schema->fields[i].name, encode_field(&doc, &schema->fields[i], in));
+	return doc_render(&doc, encode_struct(&doc, schema, in), arena, out);
+}
+
+enum err
+json_encode_page(const struct schema *schema, const struct page *page, struct arena *arena, struct str *out)
+{
+	struct doc doc = { false };
+	struct node *root = doc_object(&doc), *items = doc_array(&doc);
+	const char *item = page->items;
+
+	for (size_t i = 0; i < page->n; i++, item += schema->size)
+		doc_push(&doc, items, encode_struct(&doc, schema, item));
+	doc_set(&doc, root, "items", items);
+	doc_set(&doc, root, "next_cursor", doc_str(&doc, page->next_cursor));
 	return doc_render(&doc, root, arena, out);
 }

@@ -23,6 +23,15 @@ enum err json_decode(const struct schema *schema, struct str body, struct arena 
 /* Encodes the struct into the arena. */
 enum err json_encode(const struct schema *schema, const void *in, struct arena *arena, struct str *out) MUST_USE;
 
+/* A list: {"items": [...], "next_cursor": text or null}. `items` are n structs of schema->size. */
+struct page {
+	const void *items;
+	size_t n;
+	struct str next_cursor; /* absent: there is no more */
+};
+enum err json_encode_page(const struct schema *schema, const struct page *page, struct arena *arena,
+                          struct str *out) MUST_USE;
+
 /* ---- Documents that no struct describes -------------------------------------------------------------------------- */
 
 /* A document under construction. Running out of memory is remembered here and reported by doc_render. */

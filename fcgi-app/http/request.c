@@ -14,10 +14,19 @@ static const struct wanted {
 	struct str name;
 	size_t at;
 } wanted[] = {
-	WANTED("REQUEST_METHOD", method_name), WANTED("PATH_INFO", path),
-	WANTED("SCRIPT_NAME", script),         WANTED("CONTENT_TYPE", content_type),
-	WANTED("REMOTE_ADDR", remote_addr),    WANTED("HTTP_AUTHORIZATION", authorization),
-	WANTED("HTTP_ORIGIN", origin),         WANTED("HTTP_IF_NONE_MATCH", if_none_match),
+	WANTED("REQUEST_METHOD", method_name),
+	WANTED("PATH_INFO", path),
+	WANTED("SCRIPT_NAME", script),
+	WANTED("QUERY_STRING", query),
+	WANTED("CONTENT_TYPE", content_type),
+	WANTED("REMOTE_ADDR", remote_addr),
+	WANTED("HTTP_AUTHORIZATION", authorization),
+	WANTED("HTTP_COOKIE", cookie),
+	WANTED("HTTP_IF_NONE_MATCH", if_none_match),
+	WANTED("HTTP_ORIGIN", origin),
+	WANTED("HTTP_SEC_FETCH_SITE", sec_fetch_site),
+	WANTED("HTTP_USER_AGENT", user_agent),
+	WANTED("HTTP_X_FORWARDED_FOR", x_forwarded_for),
 };
 
 static void
@@ -33,6 +42,9 @@ read_parameter(struct request *out, struct str name, struct str value, struct st
 			out->authorization_twice = true;
 		if (member->p == NULL) /* the first counts, as everywhere with FastCGI */
 			*member = value;
+		/* A query is looked at where a route takes one. */
+		if (member == &out->query)
+			return;
 		if (value.n > HEADER_VALUE_MAX || memchr(value.p, '\0', value.n) != NULL)
 			out->malformed = true;
 		return;
@@ -42,7 +54,7 @@ read_parameter(struct request *out, struct str name, struct str value, struct st
 const char *
 method_name(enum method method)
 {
-	static const char *const names[METHOD__COUNT] = { "-", "GET", "POST", "PATCH", "OPTIONS" };
+	static const char *const names[METHOD__COUNT] = { "-", "GET", "POST", "PATCH", "DELETE", "OPTIONS" };
 
 	return names[method];
 }

@@ -10,7 +10,7 @@
 
 enum { BODY_MAX = 64 * 1024, HEADER_VALUE_MAX = 8192 };
 
-enum method { METHOD_OTHER, METHOD_GET, METHOD_POST, METHOD_PATCH, METHOD_OPTIONS, METHOD__COUNT };
+enum method { METHOD_OTHER, METHOD_GET, METHOD_POST, METHOD_PATCH, METHOD_DELETE, METHOD_OPTIONS, METHOD__COUNT };
 
 /* "GET" and so on; "-" for METHOD_OTHER. */
 const char *method_name(enum method method);
@@ -21,7 +21,9 @@ struct request {
 	struct str method_name;
 	struct str path;   /* PATH_INFO: decoded by the web server, without the mount prefix; never empty */
 	struct str script; /* SCRIPT_NAME: the mount prefix */
-	struct str authorization, content_type, origin, if_none_match, remote_addr;
+	struct str query;  /* QUERY_STRING, as it came */
+	struct str authorization, content_type, origin, if_none_match, cookie, sec_fetch_site, user_agent;
+	struct str remote_addr, x_forwarded_for;
 	bool authorization_twice;
 	bool malformed;  /* a parameter that counts is longer than HEADER_VALUE_MAX or holds NUL, or there are too many */
 	bool body_large; /* over BODY_MAX; body is then absent */

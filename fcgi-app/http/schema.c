@@ -8,6 +8,20 @@ is_password_grant(struct str value)
 	return str_eq(value, STR("password"));
 }
 
+static bool
+is_transport(struct str value)
+{
+	return str_eq(value, STR("bearer")) || str_eq(value, STR("cookie"));
+}
+
+static bool
+is_limit(struct str value)
+{
+	uint64_t n;
+
+	return parse_u64(value, &n) && n >= 1 && n <= PAGE_MAX;
+}
+
 const struct rule rule_email = { is_email, "must be an e-mail address, in ASCII", "email", NULL };
 const struct rule rule_username = { is_username, "must be 3 to 32 of a-z A-Z 0-9 . _ -", NULL,
 	                                "^[a-zA-Z0-9._-]{3,32}$" };
@@ -15,7 +29,24 @@ const struct rule rule_name = { is_display_name, "must be visible text without c
 const struct rule rule_phone_number = { is_phone_number, "must be an E.164 number such as +4930123456", NULL,
 	                                    "^\\+[1-9][0-9]{7,14}$" };
 const struct rule rule_password = { NULL, "", "password", NULL };
+const struct rule rule_transport = { is_transport, "must be bearer or cookie", NULL, "^(bearer|cookie)$" };
+const struct rule rule_limit = { is_limit, "must be a number from 1 to 200", NULL, "^[0-9]+$" };
+const struct rule rule_cursor = { uuid_valid, "must be the next_cursor of the page before", NULL, NULL };
 const struct rule rule_grant_type = { is_password_grant, "must be password", NULL, "^password$" };
+
+static const struct field page_fields[] = {
+	FIELD(struct page_query, limit, .max = 20, .rule = &rule_limit, .example = "50", .help = "rows a page, 1 to 200"),
+	FIELD(struct page_query, cursor, .max = 100, .rule = &rule_cursor, .help = "next_cursor of the page before"),
+};
+const struct schema page_query = SCHEMA("PageQuery", struct page_query, page_fields);
+
+size_t
+page_limit(const struct page_query *query)
+{
+	uint64_t n;
+
+	return query->limit.p != NULL && parse_u64(query->limit, &n) ? (size_t)n : PAGE_DEFAULT;
+}
 
 static void
 store(const struct field *field, struct str value, struct arena *arena, void *out, struct reason *why)

@@ -2,7 +2,7 @@
  * schema.h: a C struct as the fields of a JSON object or a form.
  *
  * One table decodes a request, encodes a reply, and is its OpenAPI schema. A field's kind follows from its member's type,
- * so it cannot lie. Inputs are made of struct str (absent or text) and struct maybe_str (also null); outputs may be
+ * so it cannot lie. Inputs are made of struct str (absent or text), struct maybe_str (also null) and bool; outputs may be
  * structs of other layers as they are: char arrays, times, ids.
  */
 #ifndef LATCH_HTTP_SCHEMA_H
@@ -36,7 +36,8 @@ struct rule {
 	const char *pattern;             /* OpenAPI's pattern, or NULL */
 };
 
-extern const struct rule rule_email, rule_username, rule_name, rule_phone_number, rule_password, rule_grant_type;
+extern const struct rule rule_email, rule_username, rule_name, rule_phone_number, rule_password, rule_grant_type,
+	rule_transport, rule_limit, rule_cursor;
 
 struct field {
 	const char *name;
@@ -73,6 +74,15 @@ struct schema {
 		.name = (title), .size = sizeof(type), .fields = (table), .n = COUNT(table) \
 	}
 /* clang-format on */
+
+/* A page of a list: ?limit= and ?cursor=. */
+enum { PAGE_MAX = 200, PAGE_DEFAULT = 50 };
+struct page_query {
+	struct str limit, cursor;
+};
+extern const struct schema page_query;
+/* How many rows that asks for. */
+size_t page_limit(const struct page_query *query);
 
 /* Checks `value` for the field and puts a copy into its member of *out. A complaint goes to why. */
 void field_accept(const struct field *field, struct str value, struct arena *arena, void *out, struct reason *why);

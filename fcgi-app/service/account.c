@@ -142,7 +142,7 @@ write_password(struct db *db, void *argument)
 	const struct password_change *change = argument;
 	const enum err err = users_set_password(db, change->user, change->session, change->hash);
 
-	return err == OK ? sessions_end_all(db, &change->user->id, change->session) : err;
+	return err == OK ? sessions_end_all(db, &change->user->id, change->session, SESSION_PASSWORD_CHANGED) : err;
 }
 
 enum err
@@ -168,7 +168,7 @@ disable(struct db *db, void *argument)
 	const struct uuid *id = argument;
 	const enum err err = users_set_status(db, id, "disabled");
 
-	return err == OK ? sessions_end_all(db, id, NULL) : err;
+	return err == OK ? sessions_end_all(db, id, NULL, SESSION_DISABLED) : err;
 }
 
 enum err
@@ -208,10 +208,12 @@ delete_row(struct db *db, void *argument)
 {
 	const struct deletion *deletion = argument;
 
-	return users_delete(db, deletion->user, deletion->session);
+	const enum err err = users_delete(db, deletion->user, deletion->session);
+
+	/* Afterwards: a log-in waits for the user's row, and then finds none. */
+	return err == OK ? sessions_disown(db, &deletion->user->id) : err;
 }
 
-/* In a transaction, which is tried again after a deadlock: two that look at the session's row and then remove it have one. */
 enum err
 account_delete(struct app *app, const struct user *user, const struct uuid *session)
 {

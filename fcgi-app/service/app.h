@@ -11,10 +11,19 @@
 #include "auth/keyring.h"
 #include "auth/password.h"
 #include "auth/seal.h"
+#include "auth/ticket.h"
 #include "auth/token.h"
 #include "core/config.h"
 #include "core/lanes.h"
 #include "db/db.h"
+#include "service/memory.h"
+
+/* When sessions that ended were last read about (service/principal.c). */
+struct feed {
+	int64_t read_ms;        /* by the monotonic clock; 0: never */
+	int64_t pause_until_ms; /* after a failure: not before */
+	int64_t server_ms;      /* by the database's clock */
+};
 
 struct app {
 	struct config config;
@@ -25,6 +34,9 @@ struct app {
 	struct hasher hasher;
 	struct keyring keyring;
 	struct tokens tokens;
+	struct tickets tickets;
+	struct memory memory;
+	struct feed feed;
 	uint64_t keys_read_us;    /* when the keyring was last read; 0: never */
 	size_t keys_unusable;     /* live keys that do not open with this key file */
 	uint64_t keys_unknown_us; /* when it was last read because of a token of an unknown key */

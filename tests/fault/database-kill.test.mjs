@@ -91,7 +91,7 @@ test(`kill -9 of mariadbd ${KILLS} times in the middle of registrations: every 2
 		/* One transaction writes the session and the time of the log-in. */
 		assert.equal(row.seen, row.sessions > 0, `${email}: half a log-in: ${JSON.stringify(row)}`);
 	}
-	assert.deepEqual(await sql("SELECT s.id FROM sessions s LEFT JOIN users u ON u.id = s.user_id WHERE u.id IS NULL"), [], "sessions of nobody");
+	assert.deepEqual(await sql("SELECT s.id FROM sessions s LEFT JOIN users u ON u.id = s.user_id WHERE u.id IS NULL AND s.ended_at IS NULL"), [], "sessions of nobody");
 
 	/* Whoever was promised can log in, and whoever is there without a promise is there whole. */
 	const sample = [...promised().filter((_, i, all) => i % Math.ceil(all.length / 20) === 0), ...unpromised.slice(0, 20)];

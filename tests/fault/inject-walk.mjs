@@ -96,7 +96,7 @@ export const scenes = {
 		ask: (worker, it) => signIn(worker, it),
 		async good(answer, it) {
 			await scenes["POST /auth/login"].good(answer, it);
-			assert.deepEqual(await sql(`SELECT COUNT(*) FROM sessions WHERE user_id = ${q(it.id)}`), [["100"]]);
+			assert.deepEqual(await sql(`SELECT COUNT(*) FROM sessions WHERE user_id = ${q(it.id)} AND ended_at IS NULL`), [["100"]]);
 		},
 		left: (it, answer) => scenes["POST /auth/login"].left(it, answer),
 	},

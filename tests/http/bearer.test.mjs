@@ -60,7 +60,7 @@ test("bearer: a token in the query is ignored", async () => {
 
 test("bearer: a token in the body is ignored", async () => {
 	expectProblem(await patch("/users/me", { json: { access_token: user.token, name: "x" } }), "unauthorized");
-	expectProblem(await call("POST", "/auth/logout", { form: { access_token: user.token } }), "unauthorized");
+	expectProblem(await call("POST", "/auth/logout", { json: { access_token: user.token } }), "unauthorized");
 	assert.equal(await statusOf(user.token), 200);
 });
 
@@ -88,6 +88,6 @@ test("bearer: headers that look alike are not it", async () => {
 });
 
 test("bearer: what a proxy would say of the user counts for nothing", async () => {
-	const headers = { "Remote-User": user.email, "X-Remote-User": user.email, "X-Auth-User": user.email, "X-Auth-User-Id": user.id, Cookie: `latch=${user.token}; __Host-latch=${user.token}; access_token=${user.token}` };
+	const headers = { "Remote-User": user.email, "X-Remote-User": user.email, "X-Auth-User": user.email, "X-Auth-User-Id": user.id, Cookie: `latchx=${user.token}; Latch=${user.token}; access_token=${user.token}` };
 	expectProblem(await get("/users/me", { headers }), "unauthorized");
 });

@@ -15,7 +15,7 @@ function faceless(answer) {
 function expectTokens(answer, user) {
 	assert.equal(answer.status, 200, answer.text);
 	const tokens = answer.json();
-	assert.deepEqual({ ...tokens, access_token: 0 }, { access_token: 0, token_type: "Bearer", expires_in: Number(config("access_ttl_s")), user_id: user.id });
+	assert.deepEqual({ ...tokens, access_token: 0, refresh_token: 0 }, { access_token: 0, token_type: "Bearer", expires_in: Number(config("access_ttl_s")), refresh_token: 0, refresh_expires_in: Number(config("session_idle_s")), user_id: user.id });
 	return tokens.access_token;
 }
 

@@ -14,6 +14,7 @@ const shape = (text) => text
 	.replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "<id>")
 	.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "<time>")
 	.replace(/eyJ[\w-]+\.[\w-]+\.[\w-]+|eyJ[\w.-]*(\.\.\.|…)/g, "<token>")
+	.replace(/("refresh_token":\s*")[^"]*/g, "$1<refresh>")
 	.replace(/("request_id":\s*")[^"]*/g, "$1<request>")
 	.replace(/http:\/\/127\.0\.0\.1:\d+/g, "<url>")
 	.replace(/[\w.+-]+@[\w.-]+\.(example|org|com)/g, "<mail>")

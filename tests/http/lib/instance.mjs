@@ -25,7 +25,8 @@ export const MOUNT = new URL(BASE).pathname.replace(/\/+$/, "");
 const DEFAULTS = {
 	public_url: "http://127.0.0.1:8080", service_name: "latch", audience: "latch", cors_origins: "", openapi: "on",
 	workers: "8", db_socket: "", db_name: "latch", db_user: "latch", db_owner_user: "latch_owner", db_timeout_s: "2",
-	token_alg: "ES256", access_ttl_s: "900", jwks_max_age_s: "300", password_min: "8", argon2_memory_kib: "19456",
+	token_alg: "ES256", access_ttl_s: "900", session_ttl_s: "2592000", session_idle_s: "1209600",
+	refresh_grace_s: "10", revocation_max_age_s: "30", jwks_max_age_s: "300", password_min: "8", argon2_memory_kib: "19456",
 	argon2_passes: "2",
 };
 

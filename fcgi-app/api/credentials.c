@@ -1,0 +1,111 @@
+#include "api/credentials.h"
+
+#include "http/cookie.h"
+
+/* ---- Bearer ------------------------------------------------------------------------------------------------------- */
+
+/* RFC 6750, 2.1: "Bearer" 1*SP b64token. Another scheme is no credentials of ours. A web server joins a header that was
+ * sent twice with a comma, which no token holds; what comes behind one in quotes begins no credentials (RFC 9110, 11.4),
+ * but is more of a bad token: a JSON serialisation, say. ERR_NO_ROW: there is none. */
+static enum err
+bearer_token(const struct request *request, struct str *token)
+{
+	struct str rest = request->authorization;
+	unsigned bearers = 0, credentials = 0, scraps = 0;
+
+	while (rest.p != NULL) {
+		struct str part = str_trim(str_cut(&rest, ','));
+		if (part.n > 0 && part.p[0] == '"') {
+			scraps++;
+			continue;
+		}
+		credentials++;
+		if (!str_eq_nocase(str_cut(&part, ' '), STR("Bearer")))
+			continue;
+		*token = str_trim(part);
+		bearers++;
+	}
+	if (request->authorization_twice || (bearers > 0 && credentials > 1))
+		return ERR_AMBIGUOUS;
+	if (bearers == 0)
+		return ERR_NO_ROW;
+	return token->n > 0 && scraps == 0 ? OK : ERR_TOKEN;
+}
+
+/* ---- Cookies ------------------------------------------------------------------------------------------------------ */
+
+/* The prefix has a browser take the cookie only with Secure and Path=/ and without Domain, so that no other host can set it
+ * (RFC 6265bis, 4.1.3.2). Without https, which it needs, the name is plain. */
+struct str
+session_cookie_name(const struct config *config)
+{
+	return url_is_https(str_of(config->public_url)) ? STR("__Host-latch") : STR("latch");
+}
+
+bool
+cookies_possible(const struct config *config)
+{
+	return url_is_https(str_of(config->public_url)) || url_is_loopback(str_of(config->public_url));
+}
+
+enum err
+set_session_cookie(struct ctx *c, struct str value)
+{
+	const struct config *config = &c->app->config;
+	const struct str name = session_cookie_name(config);
+	const bool secure = url_is_https(str_of(config->public_url));
+	const struct str header =
+		str_printf(c->arena, "%.*s=%.*s; Path=/; Max-Age=%u; HttpOnly; SameSite=Lax%s", (int)name.n, name.p,
+	               (int)value.n, value.p, value.n > 0 ? config->session_ttl_s : 0, secure ? "; Secure" : "");
+
+	if (header.p == NULL)
+		return ERR_INTERNAL;
+	response_header(c->response, "Set-Cookie", header);
+	return OK;
+}
+
+/* ---- Where from --------------------------------------------------------------------------------------------------- */
+
+enum origin { ORIGIN_UNSAID, ORIGIN_SAME, ORIGIN_OTHER };
+
+/* Sec-Fetch-Site compares for us with the address that the browser has; without it the Origin is compared with public_url's. */
+static enum origin
+origin_of(const struct ctx *c)
+{
+	const struct request *request = c->request;
+
+	if (request->sec_fetch_site.n > 0)
+		return str_eq(request->sec_fetch_site, STR("same-origin")) ? ORIGIN_SAME : ORIGIN_OTHER;
+	if (request->origin.n > 0)
+		return str_eq(request->origin, url_origin(str_of(c->app->config.public_url))) ? ORIGIN_SAME : ORIGIN_OTHER;
+	return ORIGIN_UNSAID;
+}
+
+bool
+from_elsewhere(const struct ctx *c)
+{
+	return origin_of(c) == ORIGIN_OTHER;
+}
+
+/* ---- Both --------------------------------------------------------------------------------------------------------- */
+
+enum err
+credential_of(const struct ctx *c, struct credential *out)
+{
+	const struct request *request = c->request;
+	struct str token = { 0 };
+	unsigned cookies;
+	const struct str cookie = cookie_find(request->cookie, session_cookie_name(&c->app->config), &cookies);
+	const enum err err = bearer_token(request, &token);
+
+	*out = (struct credential){ CREDENTIAL_NONE, { 0 } };
+	if (cookies > 1 || (cookies == 1 && err != ERR_NO_ROW))
+		return ERR_AMBIGUOUS;
+	if (cookies == 0) {
+		if (err == OK)
+			*out = (struct credential){ CREDENTIAL_BEARER, token };
+		return err == ERR_NO_ROW ? OK : err;
+	}
+	*out = (struct credential){ CREDENTIAL_COOKIE, cookie };
+	return request->method == METHOD_GET || origin_of(c) == ORIGIN_SAME ? OK : ERR_CROSS_SITE;
+}

@@ -1,0 +1,21 @@
+/* credentials.h: what a request presents to prove who it is from, and the cookies that are set for that. */
+#ifndef LATCH_API_CREDENTIALS_H
+#define LATCH_API_CREDENTIALS_H
+
+#include "api/route.h"
+
+/* The bearer token (RFC 6750, 2.1) or the session cookie; CREDENTIAL_NONE where there is neither. ERR_AMBIGUOUS: more than
+ * one. ERR_TOKEN: "Bearer" with nothing or scraps behind it. ERR_CROSS_SITE: a cookie, with a method that may change
+ * something, from a page of another origin, or from who does not say. */
+enum err credential_of(const struct ctx *c, struct credential *out) MUST_USE;
+
+/* Whether a browser says that the request comes from a page of another origin (Fetch Metadata; RFC 6454, 7). */
+bool from_elsewhere(const struct ctx *c);
+
+/* Cookies need https, or a public_url on this very machine. */
+bool cookies_possible(const struct config *config);
+struct str session_cookie_name(const struct config *config);
+/* Sets the session cookie; "" ends it. */
+enum err set_session_cookie(struct ctx *c, struct str value) MUST_USE;
+
+#endif

@@ -1,0 +1,74 @@
+#include "auth/ticket.h"
+
+#include <string.h>
+
+#include "auth/base64.h"
+#include "auth/jws.h"
+
+enum {
+	UUID_BYTES = 16,
+	COUNTER_BYTES = 4,
+	MAC = 32,
+	CLAIMS = 1 + 2 * UUID_BYTES + COUNTER_BYTES,
+	BYTES = CLAIMS + MAC
+};
+
+_Static_assert(BASE64_SIZE(BYTES) == TICKET_LENGTH + 1, "ticket.h says how long one is");
+
+enum err
+tickets_open(struct tickets *tickets, const struct master_key *master)
+{
+	struct bytes secret = { .n = 32 };
+
+	tickets->key = NULL;
+	if (seal_derive(master, STR("latch ticket v1"), secret.p))
+		tickets->key = jws_key_import(TOKEN_HS256, &secret);
+	explicit_bzero(&secret, sizeof(secret));
+	return tickets->key != NULL ? OK : ERR_INTERNAL;
+}
+
+void
+tickets_close(struct tickets *tickets)
+{
+	jws_key_free(tickets->key);
+	tickets->key = NULL;
+}
+
+enum err
+ticket_make(const struct tickets *tickets, enum ticket_kind kind, const struct ticket *ticket,
+            char out[TICKET_LENGTH + 1])
+{
+	unsigned char bytes[CLAIMS + JWS_SIGNATURE_MAX], *p = bytes;
+	size_t n = 0;
+
+	*p++ = (unsigned char)kind;
+	uuid_pack(&ticket->session, p);
+	uuid_pack(&ticket->user, p + UUID_BYTES);
+	p += (size_t)2 * UUID_BYTES;
+	for (int i = COUNTER_BYTES - 1; i >= 0; i--)
+		*p++ = (unsigned char)(ticket->counter >> 8 * i);
+	const enum err err = jws_sign(tickets->key, (struct str){ (const char *)bytes, CLAIMS }, p, &n);
+	if (err != OK || n != MAC)
+		return ERR_INTERNAL;
+	(void)base64url_encode(bytes, BYTES, out);
+	return OK;
+}
+
+bool
+ticket_read(const struct tickets *tickets, enum ticket_kind kind, struct str text, struct ticket *out)
+{
+	unsigned char bytes[BYTES];
+	const unsigned char *counter = bytes + 1 + (size_t)2 * UUID_BYTES;
+	size_t n;
+
+	if (text.n != TICKET_LENGTH || !base64url_decode(text, bytes, sizeof(bytes), &n) || n != BYTES)
+		return false;
+	if (!jws_verify(tickets->key, (struct str){ (const char *)bytes, CLAIMS }, bytes + CLAIMS, MAC))
+		return false;
+	if (bytes[0] != kind)
+		return false;
+	*out = (struct ticket){ .session = uuid_unpack(bytes + 1), .user = uuid_unpack(bytes + 1 + UUID_BYTES) };
+	for (size_t i = 0; i < COUNTER_BYTES; i++)
+		out->counter = out->counter << 8 | counter[i];
+	return true;
+}

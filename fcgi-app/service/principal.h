@@ -1,0 +1,42 @@
+/*
+ * principal.h: from a request's credentials to the person it speaks for.
+ *
+ * Two ways. principal_of asks the database, in one statement: what it says is so at that moment. principal_remembered is for
+ * what must not cost a statement (the web server asks it before each page): who was proved within the last minute is
+ * remembered by the SHA-256 of his credential, and the feed of sessions that ended, read at most every FEED_MS, makes it
+ * forget: so a revocation is in force on every node within a second.
+ */
+#ifndef LATCH_SERVICE_PRINCIPAL_H
+#define LATCH_SERVICE_PRINCIPAL_H
+
+#include "db/sessions.h"
+#include "service/app.h"
+
+struct credential {
+	enum { CREDENTIAL_NONE, CREDENTIAL_BEARER, CREDENTIAL_COOKIE } kind;
+	struct str text; /* the access token, or the cookie's value */
+};
+
+/* A request's credentials, proved: the session, and its user as the database has them now. */
+struct principal {
+	struct uuid session;
+	struct user user;
+};
+
+/* ERR_TOKEN: the credential does not hold, or its session has ended. One statement, and a second one where a cookie's
+ * session was last seen over SEEN_S ago. `client` is whom that statement writes down. */
+enum { SEEN_S = 60 };
+enum err principal_of(struct app *app, const struct credential *credential, const struct client *client,
+                      struct principal *out) MUST_USE;
+
+/* Reads the principal's user anew; ERR_TOKEN where the session or the account ended meanwhile. */
+enum err principal_again(struct app *app, struct principal *principal) MUST_USE;
+
+/* The same as principal_of, from memory: of out->user only id, email and username are set. Nobody is remembered longer
+ * than REMEMBERED_S, past the token's exp, or past the retirement of its key. ERR_DB: the database is away, and this one is
+ * not remembered, or the feed was last read over revocation_max_age_s ago. */
+enum { FEED_MS = 800, REMEMBERED_S = 60 };
+enum err principal_remembered(struct app *app, const struct credential *credential, const struct client *client,
+                              struct principal *out) MUST_USE;
+
+#endif

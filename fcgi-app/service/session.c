@@ -1,0 +1,191 @@
+#include "service/session.h"
+
+#include "core/log.h"
+
+struct session_life
+session_life(const struct app *app)
+{
+	return (struct session_life){ .ttl_s = app->config.session_ttl_s, .idle_s = app->config.session_idle_s };
+}
+
+/* ---- What a client is given --------------------------------------------------------------------------------------- */
+
+static enum err
+make_ticket(struct app *app, enum ticket_kind kind, const struct ticket *ticket, struct arena *arena, struct str *out)
+{
+	char text[TICKET_LENGTH + 1];
+	const enum err err = ticket_make(&app->tickets, kind, ticket, text);
+
+	*out = err == OK ? str_dup(arena, str_of(text)) : (struct str){ 0 };
+	return out->p != NULL ? OK : ERR_INTERNAL;
+}
+
+/* Seconds that the refresh token is good: what db/sessions.c writes into expires_at, by the time in the session's id. */
+static uint32_t
+refresh_expires_in_s(const struct app *app, const struct uuid *session, struct timestamp now)
+{
+	const struct session_life life = session_life(app);
+	const int64_t left_s = (uuid_time_ms(session) - now.ms) / 1000 + life.ttl_s;
+
+	return left_s < 0 ? 0 : left_s < life.idle_s ? (uint32_t)left_s : life.idle_s;
+}
+
+static enum err
+make_grant(struct app *app, const struct ticket *ticket, struct arena *arena, struct grant *out)
+{
+	const struct timestamp now = clock_now();
+
+	*out = (struct grant){ .user_id = ticket->user,
+		                   .token_type = STR("Bearer"),
+		                   .expires_in = app->config.access_ttl_s,
+		                   .refresh_expires_in = refresh_expires_in_s(app, &ticket->session, now) };
+	const enum err err = token_issue(&app->tokens, &ticket->user, &ticket->session, now, arena, &out->access_token);
+	return err == OK ? make_ticket(app, TICKET_REFRESH, ticket, arena, &out->refresh_token) : err;
+}
+
+/* ---- Beginning ---------------------------------------------------------------------------------------------------- */
+
+struct beginning {
+	struct uuid id;
+	const struct user *user;
+	const char *transport;
+	const struct client *client;
+	struct session_life life;
+};
+
+static enum err
+write_session(struct db *db, void *argument)
+{
+	const struct beginning *b = argument;
+	enum err err = sessions_insert(db, &b->id, b->user, b->transport, b->client, &b->life);
+
+	if (err == OK)
+		err = sessions_drop_oldest(db, &b->user->id, &b->id);
+	return err == OK ? users_touch_login(db, &b->user->id) : err;
+}
+
+enum err
+session_begin(struct app *app, const struct user *user, enum transport transport, const struct client *client,
+              struct arena *arena, struct grant *out)
+{
+	const bool cookie = transport == TRANSPORT_COOKIE;
+	struct beginning beginning = { uuid_new(), user, cookie ? "cookie" : "bearer", client, session_life(app) };
+	const struct ticket ticket = { .session = beginning.id, .user = user->id };
+	enum err err;
+
+	*out = (struct grant){ .user_id = user->id };
+	if (cookie)
+		err = make_ticket(app, TICKET_COOKIE, &ticket, arena, &out->cookie);
+	else
+		err = make_grant(app, &ticket, arena, out);
+	if (err == OK)
+		err = db_transaction(app->db, write_session, &beginning);
+	return err == ERR_NO_ROW ? ERR_CREDENTIALS : err;
+}
+
+/* ---- Refreshing --------------------------------------------------------------------------------------------------- */
+
+/* The session has moved on from this ticket, or is not good. OK, and the ticket made the current one, where it was the
+ * current one a moment ago. */
+static enum err
+ticket_missed(struct app *app, struct ticket *ticket)
+{
+	struct session_state now;
+	enum err err = sessions_state(app->db, &ticket->session, &ticket->user, app->config.refresh_grace_s, &now);
+
+	if (err == ERR_NO_ROW)
+		return ERR_GRANT;
+	if (err != OK)
+		return err;
+	/* A counter that is ahead is of a database that was restored from a backup. */
+	if (!now.good || ticket->counter >= now.counter)
+		return ERR_GRANT;
+	if (now.recent && ticket->counter == now.counter - 1) {
+		ticket->counter = now.counter;
+		return OK;
+	}
+	err = sessions_end(app->db, &ticket->session, &ticket->user, SESSION_REPLAYED);
+	if (err == OK)
+		log_warn("session=%s user=%s an old refresh token was used again: somebody may have stolen it; the session is "
+		         "ended",
+		         ticket->session.text, ticket->user.text);
+	return err == OK || err == ERR_NO_ROW ? ERR_GRANT : err;
+}
+
+enum err
+session_refresh(struct app *app, struct str refresh_token, const struct client *client, struct arena *arena,
+                struct grant *out)
+{
+	const struct session_life life = session_life(app);
+	struct ticket ticket;
+
+	if (!ticket_read(&app->tickets, TICKET_REFRESH, refresh_token, &ticket))
+		return ERR_GRANT;
+	enum err err = sessions_rotate(app->db, &ticket.session, &ticket.user, ticket.counter, client, &life);
+	if (err == OK)
+		ticket.counter++;
+	else if (err == ERR_NO_ROW)
+		err = ticket_missed(app, &ticket);
+	return err == OK ? make_grant(app, &ticket, arena, out) : err;
+}
+
+/* ---- Ending ------------------------------------------------------------------------------------------------------- */
+
+struct ending {
+	const struct uuid *session, *user;
+};
+
+/* Its own first: who is not in it any more ends nothing. */
+static enum err
+end_everywhere(struct db *db, void *argument)
+{
+	const struct ending *ending = argument;
+	const enum err err = sessions_end(db, ending->session, ending->user, SESSION_LOGGED_OUT);
+
+	return err == OK ? sessions_end_all(db, ending->user, NULL, SESSION_LOGGED_OUT) : err;
+}
+
+enum err
+session_logout(struct app *app, const struct uuid *session, const struct uuid *user, bool everywhere)
+{
+	struct ending ending = { session, user };
+	const enum err err = everywhere ? db_transaction(app->db, end_everywhere, &ending)
+	                                : sessions_end(app->db, session, user, SESSION_LOGGED_OUT);
+
+	return err == ERR_NO_ROW ? ERR_TOKEN : err;
+}
+
+enum err
+session_logout_by_refresh(struct app *app, struct str refresh_token, bool everywhere)
+{
+	struct session_state now;
+	struct ticket ticket;
+
+	if (!ticket_read(&app->tickets, TICKET_REFRESH, refresh_token, &ticket))
+		return ERR_GRANT;
+	enum err err = sessions_state(app->db, &ticket.session, &ticket.user, app->config.refresh_grace_s, &now);
+	if (err == OK && ticket.counter != now.counter)
+		err = ticket_missed(app, &ticket);
+	if (err == OK)
+		err = session_logout(app, &ticket.session, &ticket.user, everywhere);
+	return err == ERR_NO_ROW || err == ERR_TOKEN ? ERR_GRANT : err;
+}
+
+enum err
+session_end(struct app *app, const struct uuid *session, const struct uuid *user)
+{
+	return sessions_end(app->db, session, user, SESSION_BY_OWNER);
+}
+
+enum err
+session_end_others(struct app *app, const struct uuid *session, const struct uuid *user)
+{
+	return sessions_end_all(app->db, user, session, SESSION_BY_OWNER);
+}
+
+enum err
+session_list(struct app *app, const struct uuid *user, struct str before, struct session *out, size_t max,
+             size_t *n_out)
+{
+	return sessions_list(app->db, user, before, out, max, n_out);
+}
