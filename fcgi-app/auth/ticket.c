@@ -1,5 +1,6 @@
 #include "auth/ticket.h"
 
+#include <openssl/crypto.h>
 #include <string.h>
 
 #include "auth/base64.h"
@@ -54,21 +55,34 @@ ticket_make(const struct tickets *tickets, enum ticket_kind kind, const struct t
 	return OK;
 }
 
-bool
+/* Not by jws_verify: that would say of a lack of memory that the ticket is none. */
+static enum err
+check_mac(const struct tickets *tickets, const unsigned char bytes[BYTES])
+{
+	unsigned char expected[JWS_SIGNATURE_MAX];
+	size_t n = 0;
+
+	if (jws_sign(tickets->key, (struct str){ (const char *)bytes, CLAIMS }, expected, &n) != OK || n != MAC)
+		return ERR_INTERNAL;
+	const bool same = CRYPTO_memcmp(expected, bytes + CLAIMS, MAC) == 0;
+	explicit_bzero(expected, sizeof(expected));
+	return same ? OK : ERR_TOKEN;
+}
+
+enum err
 ticket_read(const struct tickets *tickets, enum ticket_kind kind, struct str text, struct ticket *out)
 {
 	unsigned char bytes[BYTES];
 	const unsigned char *counter = bytes + 1 + (size_t)2 * UUID_BYTES;
 	size_t n;
 
-	if (text.n != TICKET_LENGTH || !base64url_decode(text, bytes, sizeof(bytes), &n) || n != BYTES)
-		return false;
-	if (!jws_verify(tickets->key, (struct str){ (const char *)bytes, CLAIMS }, bytes + CLAIMS, MAC))
-		return false;
-	if (bytes[0] != kind)
-		return false;
+	if (text.n != TICKET_LENGTH || !base64url_decode(text, bytes, sizeof(bytes), &n) || n != BYTES || bytes[0] != kind)
+		return ERR_TOKEN;
+	const enum err err = check_mac(tickets, bytes);
+	if (err != OK)
+		return err;
 	*out = (struct ticket){ .session = uuid_unpack(bytes + 1), .user = uuid_unpack(bytes + 1 + UUID_BYTES) };
 	for (size_t i = 0; i < COUNTER_BYTES; i++)
 		out->counter = out->counter << 8 | counter[i];
-	return true;
+	return OK;
 }

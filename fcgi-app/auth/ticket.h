@@ -31,7 +31,8 @@ void tickets_close(struct tickets *tickets);
 /* The text and a NUL. */
 enum err ticket_make(const struct tickets *tickets, enum ticket_kind kind, const struct ticket *ticket,
                      char out[TICKET_LENGTH + 1]) MUST_USE;
-/* False: it is none of this kind that ticket_make made with this key file. Compares in constant time. */
-bool ticket_read(const struct tickets *tickets, enum ticket_kind kind, struct str text, struct ticket *out) MUST_USE;
+/* ERR_TOKEN: it is none of this kind that ticket_make made with this key file. Compares in constant time. */
+enum err ticket_read(const struct tickets *tickets, enum ticket_kind kind, struct str text,
+                     struct ticket *out) MUST_USE;
 
 #endif

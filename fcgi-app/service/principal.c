@@ -33,10 +33,10 @@ claim_of(struct app *app, const struct credential *credential, struct claim *out
 
 	if (credential->kind == CREDENTIAL_BEARER)
 		return claim_of_token(app, credential->text, out);
-	if (!ticket_read(&app->tickets, TICKET_COOKIE, credential->text, &ticket))
-		return ERR_TOKEN;
-	*out = (struct claim){ ticket.session, ticket.user, INT64_MAX };
-	return OK;
+	const enum err err = ticket_read(&app->tickets, TICKET_COOKIE, credential->text, &ticket);
+	if (err == OK)
+		*out = (struct claim){ ticket.session, ticket.user, INT64_MAX };
+	return err;
 }
 
 /* By this machine's clock, as with the token's exp; latchctl doctor compares it with the database's. */

@@ -119,9 +119,10 @@ session_refresh(struct app *app, struct str refresh_token, const struct client *
 	const struct session_life life = session_life(app);
 	struct ticket ticket;
 
-	if (!ticket_read(&app->tickets, TICKET_REFRESH, refresh_token, &ticket))
-		return ERR_GRANT;
-	enum err err = sessions_rotate(app->db, &ticket.session, &ticket.user, ticket.counter, client, &life);
+	enum err err = ticket_read(&app->tickets, TICKET_REFRESH, refresh_token, &ticket);
+	if (err != OK)
+		return err == ERR_TOKEN ? ERR_GRANT : err;
+	err = sessions_rotate(app->db, &ticket.session, &ticket.user, ticket.counter, client, &life);
 	if (err == OK)
 		ticket.counter++;
 	else if (err == ERR_NO_ROW)
@@ -161,9 +162,9 @@ session_logout_by_refresh(struct app *app, struct str refresh_token, bool everyw
 	struct session_state now;
 	struct ticket ticket;
 
-	if (!ticket_read(&app->tickets, TICKET_REFRESH, refresh_token, &ticket))
-		return ERR_GRANT;
-	enum err err = sessions_state(app->db, &ticket.session, &ticket.user, app->config.refresh_grace_s, &now);
+	enum err err = ticket_read(&app->tickets, TICKET_REFRESH, refresh_token, &ticket);
+	if (err == OK)
+		err = sessions_state(app->db, &ticket.session, &ticket.user, app->config.refresh_grace_s, &now);
 	if (err == OK && ticket.counter != now.counter)
 		err = ticket_missed(app, &ticket);
 	if (err == OK)

@@ -113,6 +113,76 @@ export const scenes = {
 			return status === 401 ? "logged out" : "as before";
 		},
 	},
+	"POST /auth/login for a cookie": {
+		begin: async (user) => user,
+		ask: (worker, it) => worker.ask("POST", "/auth/login", { json: { email: it.email, password: it.password, transport: "cookie" } }),
+		async good(answer, it) {
+			assert.equal(answer.status, 200, answer.text);
+			const cookie = answer.headers["set-cookie"].split(";")[0];
+			const shown = await witness.ask("GET", "/users/me", { cookie });
+			assert.equal(shown.json().id, it.id, shown.text);
+		},
+		async left(it, answer) {
+			assert.equal(answer?.headers["set-cookie"], undefined, "an error with a cookie");
+			return "no cookie";
+		},
+	},
+	/* A lack of memory must not make a good token a bad one, nor a retry a replay: the same token is used until it works. */
+	"POST /auth/refresh": {
+		async begin(user) {
+			const { refresh_token } = (await signIn(witness, user)).json();
+			return { ...user, refresh_token };
+		},
+		ask: (worker, it) => worker.ask("POST", "/auth/refresh", { json: { refresh_token: it.refresh_token } }),
+		async good(answer, it) {
+			assert.equal(answer.status, 200, answer.text);
+			assert.equal((await me(witness, answer.json().access_token)).json().id, it.id);
+			assert.notEqual(answer.json().refresh_token, it.refresh_token);
+		},
+		async left(it, answer) {
+			assert.doesNotMatch(answer?.text ?? "", /eyJ|AQ/, "an error with a token");
+			const again = await witness.ask("POST", "/auth/refresh", { json: { refresh_token: it.refresh_token } });
+			await this.good(again, it);
+			return "the session goes on";
+		},
+	},
+	"POST /auth/logout everywhere by a refresh token": {
+		async begin(user) {
+			const [one, two] = [(await signIn(witness, user)).json(), (await signIn(witness, user)).json()];
+			return { ...user, token: one.access_token, refresh_token: two.refresh_token, second: two.access_token };
+		},
+		ask: (worker, it) => worker.ask("POST", "/auth/logout", { json: { refresh_token: it.refresh_token, everywhere: true } }),
+		async good(answer, it) {
+			assert.equal(answer.status, 204, answer.text);
+			assert.equal(await this.left(it), "logged out");
+		},
+		async left(it) {
+			const [one, two] = [(await me(witness, it.token)).status, (await me(witness, it.second)).status];
+			assert.equal(one, two, "half logged out");
+			return one === 401 ? "logged out" : "as before";
+		},
+	},
+	"GET /users/me/sessions": {
+		begin: async (user) => ({ ...user, token: await session(user) }),
+		ask: (worker, it) => worker.ask("GET", "/users/me/sessions?limit=5", { token: it.token }),
+		async good(answer) {
+			assert.equal(answer.status, 200, answer.text);
+			assert.ok(answer.json().items.length > 0);
+		},
+		left: async () => "nothing to leave",
+	},
+	"GET /auth/verify": {
+		begin: async (user) => ({ ...user, token: await session(user) }),
+		ask: (worker, it) => worker.ask("GET", "/auth/verify", { token: it.token }),
+		async good(answer, it) {
+			assert.equal(answer.status, 200, answer.text);
+			assert.equal(answer.headers["x-auth-user-id"], it.id);
+		},
+		async left(it, answer) {
+			assert.equal(answer?.headers["x-auth-user-id"], undefined, "an error that says who it is");
+			return "nobody let in";
+		},
+	},
 	"POST /users/me/delete": {
 		begin: somebody,
 		ask: (worker, it) => worker.ask("POST", "/users/me/delete", { token: it.token, json: { current_password: it.password } }),

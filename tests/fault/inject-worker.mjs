@@ -129,11 +129,12 @@ export class Worker {
 	}
 
 	/** One request on a connection of its own: as http.mjs's answers, or undefined when it ended without one. */
-	async ask(method, path, { json, token, timeout = ANSWER_MS } = {}) {
+	async ask(method, target, { json, token, cookie, timeout = ANSWER_MS } = {}) {
 		await until(() => this.end || existsSync(`${this.name}.sock`), 10_000, "the worker's socket");
 		const body = json === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(json));
-		const parameters = { REQUEST_METHOD: method, PATH_INFO: path, SCRIPT_NAME: "", REMOTE_ADDR: "127.0.0.1", CONTENT_LENGTH: String(body.length),
-			...(json !== undefined && { CONTENT_TYPE: "application/json" }), ...(token !== undefined && { HTTP_AUTHORIZATION: `Bearer ${token}` }) };
+		const [path, query = ""] = target.split("?");
+		const parameters = { REQUEST_METHOD: method, PATH_INFO: path, QUERY_STRING: query, SCRIPT_NAME: "", REMOTE_ADDR: "127.0.0.1", CONTENT_LENGTH: String(body.length),
+			...(json !== undefined && { CONTENT_TYPE: "application/json" }), ...(token !== undefined && { HTTP_AUTHORIZATION: `Bearer ${token}` }), ...(cookie !== undefined && { HTTP_COOKIE: cookie }) };
 		return exchange(`${this.name}.sock`, parameters, body, timeout);
 	}
 
