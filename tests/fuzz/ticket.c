@@ -47,7 +47,8 @@ as_made(const uint8_t *data, size_t size)
 	memcpy(&in.counter, data + 32, sizeof(in.counter));
 	HOLDS(ticket_make(&tickets, TICKET_REFRESH, &in, text) == OK && strlen(text) == TICKET_LENGTH);
 	HOLDS(ticket_read(&tickets, TICKET_REFRESH, str_of(text), &out) == OK);
-	HOLDS(memcmp(&in, &out, sizeof(in)) == 0);
+	HOLDS(strcmp(in.session.text, out.session.text) == 0 && strcmp(in.user.text, out.user.text) == 0);
+	HOLDS(in.counter == out.counter);
 	HOLDS(ticket_read(&tickets, TICKET_COOKIE, str_of(text), &out) == ERR_TOKEN);
 	if (size > 2 * 16 + 4) {
 		text[data[36] % TICKET_LENGTH] ^= 1;
