@@ -195,12 +195,40 @@ read_secret(struct load *load, const char *key, const char *file_key)
 	explicit_bzero(line, sizeof(line));
 }
 
+/* Each entry that is none is told: who mends the list should not have to start latch once for each. */
+static void
+read_proxies(struct load *load)
+{
+	struct config *c = load->out;
+	struct str rest = str_of(c->trusted_proxies);
+	char what[CONFIG_LIST_MAX + 64];
+	size_t key;
+
+	if (!find_key(STR("trusted_proxies"), &key))
+		abort();
+	while (rest.p != NULL && rest.n > 0) {
+		const struct str entry = str_cut(&rest, ' ');
+		if (c->proxies.n == ADDRESS_RANGES_MAX) {
+			complain_key(load, key, "holds too many entries");
+			return;
+		}
+		const char *wrong = address_range_parse(entry, &c->proxies.ranges[c->proxies.n]);
+		if (wrong == NULL) {
+			c->proxies.n++;
+			continue;
+		}
+		(void)snprintf(what, sizeof(what), "holds \"%.*s\", which %s", (int)entry.n, entry.p, wrong);
+		complain_key(load, key, what);
+	}
+}
+
 /* What follows from several keys. */
 static void
 finish(struct load *load)
 {
 	struct config *c = load->out;
 
+	read_proxies(load);
 	if (c->issuer[0] == '\0')
 		memcpy(c->issuer, c->public_url, sizeof(c->issuer));
 	if (c->argon2_memory_kib * c->argon2_passes > ARGON2_WORK_MAX)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "core/address.h"
 #include "core/attr.h"
 #include "core/str.h"
 
@@ -28,7 +29,9 @@ struct config {
 	char service_name[CONFIG_TEXT_MAX];
 	char issuer[CONFIG_TEXT_MAX];
 	char audience[CONFIG_TEXT_MAX];
-	char cors_origins[CONFIG_LIST_MAX]; /* separated by spaces */
+	char cors_origins[CONFIG_LIST_MAX];    /* separated by spaces */
+	char trusted_proxies[CONFIG_LIST_MAX]; /* the same */
+	struct address_list proxies;           /* what that says */
 	bool openapi;
 	uint32_t workers;
 
@@ -62,6 +65,11 @@ struct config {
 	uint32_t hash_queue;
 	uint32_t hash_wait_ms;
 	char common_passwords[CONFIG_TEXT_MAX]; /* "" means no list */
+
+	/* Each 0: no limit. */
+	uint32_t login_address_free;
+	uint32_t register_per_hour;
+	uint32_t refresh_per_minute;
 };
 
 /* Whose database password is read: only what migrates holds the owner's. Where a password has a file, the file counts. */

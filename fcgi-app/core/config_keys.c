@@ -6,6 +6,8 @@
 #define LATCH_DATADIR "/usr/local/share/latch"
 #endif
 
+enum { RATE_MAX = 100000 };
+
 static const char *const alg_names[] = { [TOKEN_ES256] = "ES256", [TOKEN_RS256] = "RS256", [TOKEN_HS256] = "HS256" };
 
 const char *
@@ -162,6 +164,8 @@ const struct config_key config_keys[] = {
 	KEY(audience, parse_text, 1, 0, "latch", "The tokens' aud claim."),
 	KEY(cors_origins, parse_origins, 0, 0, "",
 	    "Origins whose pages may call the API from a browser, separated by one space. Empty: none."),
+	KEY(trusted_proxies, parse_text, 0, 0, "",
+	    "Proxies whose X-Forwarded-For is believed: addresses and CIDR ranges, separated by one space. Empty: none."),
 	KEY(openapi, parse_switch, 0, 0, "on", "Whether /openapi.json, which /docs shows, is answered."),
 	KEY(workers, parse_number, 2, 1024, "8", "Worker processes that the pool is started with."),
 
@@ -210,6 +214,13 @@ const struct config_key config_keys[] = {
 	KEY(hash_wait_ms, parse_number, 0, 10000, "2000", "How long they may wait, in milliseconds."),
 	KEY(common_passwords, parse_path, 0, 0, LATCH_DATADIR "/common-passwords.txt",
 	    "Passwords that are refused: lower case, one a line, sorted by LC_ALL=C sort. Empty: none."),
+
+	KEY(login_address_free, parse_number, 0, RATE_MAX, "20",
+	    "Wrong passwords that an address (IPv6: a /64) may send before it is slowed down. 0: no limit."),
+	KEY(register_per_hour, parse_number, 0, RATE_MAX, "30",
+	    "Accounts that an address (IPv6: a /64) may ask for in an hour. 0: no limit."),
+	KEY(refresh_per_minute, parse_number, 0, RATE_MAX, "600",
+	    "Refreshes that an address (IPv6: a /64) may ask for in a minute. 0: no limit."),
 };
 
 const size_t config_keys_n = COUNT(config_keys);

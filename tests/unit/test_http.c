@@ -324,6 +324,37 @@ every_bad_line_is_reported_with_its_number(void **state)
 }
 
 static void
+every_proxy_that_is_none_is_told(void **state)
+{
+	char *const none[] = { NULL };
+	char complaints[4096], many[2000] = "trusted_proxies =";
+	struct config config;
+	static const char *const expected[] = {
+		":1: trusted_proxies holds \"10.0.0.1/8\", which has bits beyond its prefix length\n",
+		":1: trusted_proxies holds \"proxy.example\", which is no address\n",
+		":1: trusted_proxies holds \"\", which is no address\n",
+		":1: trusted_proxies holds \"::1/129\", which has no prefix length from 0 to 128\n",
+	};
+
+	(void)state;
+	assert_false(load("trusted_proxies = 127.0.0.1 10.0.0.1/8 proxy.example  ::1/129\n", none, &config, complaints,
+	                  sizeof(complaints)));
+	for (size_t i = 0; i < COUNT(expected); i++)
+		assert_non_null(strstr(complaints, expected[i]));
+	assert_null(strstr(complaints, "127.0.0.1\","));
+	assert_true(
+		load("trusted_proxies = 127.0.0.1 10.0.0.0/8 2001:db8::/32\n", none, &config, complaints, sizeof(complaints)));
+	assert_int_equal(config.proxies.n, 3);
+	assert_int_equal(config.proxies.ranges[1].bits, 96 + 8);
+	assert_true(load("trusted_proxies =\n", none, &config, complaints, sizeof(complaints)));
+	assert_int_equal(config.proxies.n, 0);
+	for (int i = 0; i <= ADDRESS_RANGES_MAX; i++)
+		(void)snprintf(many + strlen(many), sizeof(many) - strlen(many), " 10.0.0.%d", i);
+	assert_false(load(many, none, &config, complaints, sizeof(complaints)));
+	assert_non_null(strstr(complaints, "too many entries"));
+}
+
+static void
 the_environment_wins_and_is_checked(void **state)
 {
 	static char workers[] = "LATCH_WORKERS=12", typo[] = "LATCH_WORKER=1", path[] = "LATCH_CONFIG=/x",
@@ -382,6 +413,7 @@ main(void)
 		cmocka_unit_test(every_route_says_who_may),
 		cmocka_unit_test(a_row_that_does_not_say_who_may_is_found),
 		cmocka_unit_test(every_bad_line_is_reported_with_its_number),
+		cmocka_unit_test(every_proxy_that_is_none_is_told),
 		cmocka_unit_test(the_environment_wins_and_is_checked),
 		cmocka_unit_test(lanes_that_could_take_every_worker_are_refused),
 		cmocka_unit_test(the_owners_password_is_not_for_workers),
