@@ -106,8 +106,9 @@ reply_problem(struct ctx *c, enum err err)
 	c->response->body = body;
 	if (problem->challenge != NULL)
 		response_header(c->response, "WWW-Authenticate", str_of(problem->challenge));
-	if (problem->retry_after_s != 0)
-		response_header(c->response, "Retry-After", str_printf(c->arena, "%u", problem->retry_after_s));
+	const unsigned retry_after_s = c->why.retry_after_s != 0 ? c->why.retry_after_s : problem->retry_after_s;
+	if (retry_after_s != 0)
+		response_header(c->response, "Retry-After", str_printf(c->arena, "%u", retry_after_s));
 }
 
 /* ---- Routing --------------------------------------------------------------------------------------------------- */

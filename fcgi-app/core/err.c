@@ -37,6 +37,8 @@ const struct problem problems[ERR__COUNT] = {
 	[ERR_CROSS_SITE] = { 403, "cross_site", "Cross-site request",
 	                     "With the session cookie, only a page of this origin may change something.", NULL, 0 },
 	[ERR_DISABLED] = { 403, "account_disabled", "Account disabled", "This account has been disabled.", NULL, 0 },
+	[ERR_SLOW_DOWN] = { 429, "too_many_requests", "Too many requests",
+	                    "Try again after as many seconds as Retry-After says.", NULL, 1 },
 };
 
 bool

@@ -44,6 +44,7 @@ enum err {
 	ERR_DISABLED,
 	ERR_GRANT,      /* a refresh token that does not hold */
 	ERR_CROSS_SITE, /* a cookie, sent by another site's page */
+	ERR_SLOW_DOWN, /* too often: see reason.retry_after_s */
 
 	ERR__COUNT
 };
@@ -67,7 +68,8 @@ struct field_error {
 
 /* What a client may be told. Zero it, pass it down. The texts are literals, or live as long as the request. */
 struct reason {
-	const char *detail; /* NULL: problems[].detail */
+	const char *detail;     /* NULL: problems[].detail */
+	uint32_t retry_after_s; /* 0: problems[].retry_after_s */
 	size_t n;
 	struct field_error fields[REASON_FIELDS_MAX];
 };

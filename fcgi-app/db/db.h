@@ -71,8 +71,8 @@ struct stmt_table {
 	size_t n;
 };
 
-extern const struct stmt_table users_statements, sessions_statements, signing_keys_statements, migrations_statements,
-	server_statements;
+extern const struct stmt_table users_statements, sessions_statements, signing_keys_statements, throttles_statements,
+	migrations_statements, server_statements;
 
 /* ---- Parameters ------------------------------------------------------------------------------------------------ */
 

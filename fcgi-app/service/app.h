@@ -17,6 +17,7 @@
 #include "core/lanes.h"
 #include "db/db.h"
 #include "service/memory.h"
+#include "service/throttle.h"
 
 /* When sessions that ended were last read about (service/principal.c). */
 struct feed {
@@ -37,6 +38,7 @@ struct app {
 	struct tickets tickets;
 	struct memory memory;
 	struct feed feed;
+	struct throttle throttle;
 	uint64_t keys_read_us;    /* when the keyring was last read; 0: never */
 	size_t keys_unusable;     /* live keys that do not open with this key file */
 	uint64_t keys_unknown_us; /* when it was last read because of a token of an unknown key */
