@@ -44,7 +44,7 @@ enum err {
 	ERR_DISABLED,
 	ERR_GRANT,      /* a refresh token that does not hold */
 	ERR_CROSS_SITE, /* a cookie, sent by another site's page */
-	ERR_SLOW_DOWN, /* too often: see reason.retry_after_s */
+	ERR_SLOW_DOWN,  /* too often: see reason.retry_after_s */
 
 	ERR__COUNT
 };

@@ -7,9 +7,9 @@
 
 #include "db/handle.h"
 
-static const struct stmt_table *const service_tables[] = { &users_statements, &sessions_statements,
+static const struct stmt_table *const service_tables[] = { &users_statements,        &sessions_statements,
 	                                                       &signing_keys_statements, &throttles_statements,
-	                                                       &migrations_statements, &server_statements };
+	                                                       &migrations_statements,   &server_statements };
 static const struct stmt_table *const owner_tables[] = { &migrations_statements };
 
 enum { RECONNECT_PAUSE_US = 250000, MIGRATION_TIMEOUT_S = 3600, STATEMENT_TENTHS = 8, CONNECT_MEMORY = 96 * 1024 };

@@ -7,7 +7,7 @@
 #include "service/app.h"
 
 /* So often a row may change under our hands; each time somebody else was counted. */
-enum { TRIES = 12, NAME_MAX_BYTES = 254, PREPAID_S = 60 };
+enum { TRIES = 12, NAME_MAX_BYTES = 4 * 254, PREPAID_S = 60 };
 
 /* ---- Subjects ---------------------------------------------------------------------------------------------------- */
 
@@ -142,21 +142,18 @@ choose_counters(const struct app *app, const struct guesser *who, struct guess *
 	return add_counter(app, out, THROTTLE_ADDRESS, str_of(prefix));
 }
 
-/* What is known of a counter: nothing, that it has to wait, or *charge: that it has to be charged before the hash. */
 static enum err
-look(struct app *app, struct counter *counter, const struct throttle_row *rows, size_t n, bool *charge_first,
-     struct reason *why)
+look(struct app *app, struct counter *counter, const struct throttle_row *rows, size_t n, struct reason *why)
 {
 	const struct throttle_rule rule = throttle_rule(&app->config, counter->kind);
 
-	*charge_first = false;
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(rows[i].subject.text, counter->subject.text) != 0)
 			continue;
-		counter->found = true;
 		if (throttle_wait_ms(&rule, &rows[i]) > 0)
 			return slow_down(&rule, &rows[i], why);
-		*charge_first = throttle_counted(&rule, &rows[i]) > 0;
+		counter->found = true;
+		counter->counted = throttle_counted(&rule, &rows[i]) > 0;
 	}
 	return OK;
 }
@@ -174,28 +171,41 @@ take_back(struct app *app, struct guess *guess)
 	}
 }
 
+/* A device's row is read together with the account's, which its right password ends. */
+static enum err
+look_at_all(struct app *app, struct guess *guess, struct reason *why)
+{
+	const struct throttle_subject *first = &guess->counters[0].subject, *second = first;
+	struct throttle_row rows[2];
+	size_t n;
+
+	if (guess->n > 1)
+		second = &guess->counters[1].subject;
+	else if (guess->counters[0].kind == THROTTLE_DEVICE)
+		second = &guess->account;
+	enum err err = throttles_find(app->db, first, second, rows, &n);
+	if (err != OK)
+		return err;
+	for (size_t i = 0; i < n; i++)
+		guess->account_found = guess->account_found || strcmp(rows[i].subject.text, guess->account.text) == 0;
+	for (size_t i = 0; err == OK && i < guess->n; i++)
+		err = look(app, &guess->counters[i], rows, n, why);
+	return err;
+}
+
 enum err
 guess_begin(struct app *app, const struct guesser *who, struct guess *out, struct reason *why)
 {
-	struct throttle_row rows[2];
-	bool charge_first[2] = { false, false };
-	size_t n = 0;
 	enum err err = choose_counters(app, who, out);
 
-	/* A device's is read together with the account's, which its right password ends. */
-	const bool device = out->n == 1 && out->counters[0].kind == THROTTLE_DEVICE;
-	const struct throttle_subject *second = device ? &out->account : &out->counters[out->n - 1].subject;
 	if (err == OK)
-		err = throttles_find(app->db, &out->counters[0].subject, second, rows, &n);
-	for (size_t i = 0; err == OK && i < out->n; i++)
-		err = look(app, &out->counters[i], rows, n, &charge_first[i], why);
-	for (size_t i = 0; i < n; i++)
-		out->account_found = out->account_found || strcmp(rows[i].subject.text, out->account.text) == 0;
+		err = look_at_all(app, out, why);
 	for (size_t i = 0; err == OK && i < out->n; i++) {
 		struct counter *counter = &out->counters[i];
-		if (charge_first[i])
-			err = charge(app, counter->kind, &counter->subject, why);
-		counter->charged = err == OK && charge_first[i];
+		if (!counter->counted)
+			continue;
+		err = charge(app, counter->kind, &counter->subject, why);
+		counter->charged = err == OK;
 	}
 	if (err != OK)
 		take_back(app, out);

@@ -43,7 +43,7 @@ void throttle_close(struct throttle *throttle);
 /* Who tries a password. */
 struct guesser {
 	const struct user *user;    /* NULL: nobody has the name */
-	struct str name;            /* that name, of at most 254 bytes */
+	struct str name;            /* that name, of at most 254 code points */
 	const struct uuid *device;  /* one that was used for this user's account before; NULL: it was not */
 	const struct address *from; /* NULL: not known, and so not limited */
 };
@@ -53,7 +53,9 @@ struct guess {
 	struct counter {
 		enum throttle_kind kind;
 		struct throttle_subject subject;
-		bool found, charged;
+		bool found;   /* it has a row */
+		bool counted; /* in which something still counts: so it is charged before the hash */
+		bool charged;
 	} counters[2];
 	/* Whose right password ends what strangers have been counted for. */
 	struct throttle_subject account;
