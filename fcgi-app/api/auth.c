@@ -24,7 +24,7 @@ enum err
 auth_register(struct ctx *c)
 {
 	struct user user;
-	const enum err err = account_register(c->app, c->in, &user, &c->why);
+	const enum err err = account_register(c->app, c->in, client_from(c), &user, &c->why);
 
 	if (err != OK)
 		return err;
@@ -87,9 +87,11 @@ sign_in(struct ctx *c, enum transport transport, struct user *user, struct grant
 	const struct login_attempt attempt = { .who = in->email.p != NULL ? in->email : in->username,
 		                                   .password = in->password,
 		                                   .transport = transport,
-		                                   .client = c->client };
+		                                   .client = c->client,
+		                                   .from = proof_from(c) };
+	const enum err err = login(c->app, &attempt, c->arena, user, grant, &c->why);
 
-	return login(c->app, &attempt, c->arena, user, grant);
+	return err == OK ? set_device_cookie(c, user) : err;
 }
 
 /* The answer is the same to a cookie's client as GET /users/me is. */
@@ -140,8 +142,10 @@ auth_refresh(struct ctx *c)
 {
 	const struct refresh_request *in = c->in;
 	struct grant grant;
-	const enum err err = session_refresh(c->app, in->refresh_token, &c->client, c->arena, &grant);
+	enum err err = throttle_refresh(c->app, client_from(c), &c->why);
 
+	if (err == OK)
+		err = session_refresh(c->app, in->refresh_token, &c->client, c->arena, &grant);
 	return err == OK ? reply(c, &grant) : err;
 }
 

@@ -1,6 +1,7 @@
 #include "api/credentials.h"
 
 #include "http/cookie.h"
+#include "service/device.h"
 
 /* ---- Bearer ------------------------------------------------------------------------------------------------------- */
 
@@ -48,20 +49,33 @@ cookies_possible(const struct config *config)
 	return url_is_https(str_of(config->public_url)) || url_is_loopback(str_of(config->public_url));
 }
 
-enum err
-set_session_cookie(struct ctx *c, struct str value)
+static struct str
+device_cookie_name(const struct config *config)
 {
-	const struct config *config = &c->app->config;
-	const struct str name = session_cookie_name(config);
-	const bool secure = url_is_https(str_of(config->public_url));
+	return url_is_https(str_of(config->public_url)) ? STR("__Host-latch-device") : STR("latch-device");
+}
+
+/* "" ends it. */
+static enum err
+set_cookie(struct ctx *c, struct str name, struct str value, uint32_t max_age_s)
+{
+	const bool secure = url_is_https(str_of(c->app->config.public_url));
 	const struct str header =
 		str_printf(c->arena, "%.*s=%.*s; Path=/; Max-Age=%u; HttpOnly; SameSite=Lax%s", (int)name.n, name.p,
-	               (int)value.n, value.p, value.n > 0 ? config->session_ttl_s : 0, secure ? "; Secure" : "");
+	               (int)value.n, value.p, value.n > 0 ? max_age_s : 0, secure ? "; Secure" : "");
 
 	if (header.p == NULL)
 		return ERR_INTERNAL;
 	response_header(c->response, "Set-Cookie", header);
 	return OK;
+}
+
+enum err
+set_session_cookie(struct ctx *c, struct str value)
+{
+	const struct config *config = &c->app->config;
+
+	return set_cookie(c, session_cookie_name(config), value, config->session_ttl_s);
 }
 
 /* ---- Where from --------------------------------------------------------------------------------------------------- */
@@ -85,6 +99,28 @@ bool
 from_elsewhere(const struct ctx *c)
 {
 	return origin_of(c) == ORIGIN_OTHER;
+}
+
+/* ---- Who tries a password ----------------------------------------------------------------------------------------- */
+
+struct proof_from
+proof_from(const struct ctx *c)
+{
+	unsigned n;
+	const struct str device = cookie_find(c->request->cookie, device_cookie_name(&c->app->config), &n);
+
+	return (struct proof_from){ .address = client_from(c), .device = n == 1 ? device : (struct str){ 0 } };
+}
+
+enum err
+set_device_cookie(struct ctx *c, const struct user *user)
+{
+	struct str device;
+
+	if (!cookies_possible(&c->app->config) || from_elsewhere(c))
+		return OK;
+	const enum err err = device_make(c->app, user, c->arena, &device);
+	return err == OK ? set_cookie(c, device_cookie_name(&c->app->config), device, DEVICE_TTL_S) : err;
 }
 
 /* ---- Both --------------------------------------------------------------------------------------------------------- */

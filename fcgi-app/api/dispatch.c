@@ -8,8 +8,6 @@
 #include "http/form.h"
 #include "service/keys.h"
 
-enum { ADDRESS_MAX = 45 };
-
 /* ---- Replies --------------------------------------------------------------------------------------------------- */
 
 enum err
@@ -305,14 +303,22 @@ serve(struct ctx *c)
 	return err;
 }
 
-/* Whether it can be an address at all: the web server's word is not taken for what goes into a log line and a row. */
-static bool
-is_address(struct str s)
+/* What goes into a log line and a row is written here, and not taken from the web server. */
+static void
+find_client(struct ctx *c)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (hex_digit(s.p[i]) < 0 && s.p[i] != '.' && s.p[i] != ':')
-			return false;
-	return s.n > 0 && s.n <= ADDRESS_MAX;
+	const struct request *request = c->request;
+
+	if (client_address(request->remote_addr, request->x_forwarded_for, &c->app->config.proxies, &c->from))
+		address_format(&c->from, c->address);
+	c->client = (struct client){ .ip = c->address[0] != '\0' ? str_of(c->address) : (struct str){ 0 },
+		                         .user_agent = text_shown(request->user_agent, USER_AGENT_POINTS_MAX) };
+}
+
+const struct address *
+client_from(const struct ctx *c)
+{
+	return c->address[0] != '\0' ? &c->from : NULL;
 }
 
 enum err
@@ -327,8 +333,7 @@ dispatch(struct ctx *c, struct app *app, struct arena *arena, const struct reque
 	response_header(response, "X-Request-Id", str_of(c->request_id));
 	response_header(response, "X-Content-Type-Options", STR("nosniff"));
 	write_cors(c);
-	c->client = (struct client){ .ip = is_address(request->remote_addr) ? request->remote_addr : (struct str){ 0 },
-		                         .user_agent = text_shown(request->user_agent, USER_AGENT_POINTS_MAX) };
+	find_client(c);
 
 	const enum err err = serve(c);
 	if (err != OK)

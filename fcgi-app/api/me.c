@@ -1,6 +1,6 @@
 /* me.c: /users/me: what people do with their own account. */
-#include "api/route.h"
-#include "service/account.h"
+#include "api/credentials.h"
+#include "service/device.h"
 
 static const struct field user_fields[] = {
 	FIELD(struct user, id, .example = EXAMPLE_ID),
@@ -58,6 +58,14 @@ me_change(struct ctx *c)
 	return err == OK ? reply(c, user) : gone(err);
 }
 
+static enum err
+confirm(struct ctx *c, struct str current)
+{
+	const struct proof_from from = proof_from(c);
+
+	return account_confirm(c->app, &c->principal.user, current, &from, &c->why);
+}
+
 /* ---- POST /users/me/password ------------------------------------------------------------------------------------- */
 
 struct password_request {
@@ -85,11 +93,20 @@ enum err
 me_change_password(struct ctx *c)
 {
 	const struct password_request *in = c->in;
-	const struct user *user = &c->principal.user;
-	enum err err = account_confirm(c->app, user, in->current_password, &c->why);
+	struct user *user = &c->principal.user;
+	struct uuid device;
+	bool known;
+	enum err err = device_look(c->app, proof_from(c).device, user, &known, &device);
 
 	if (err == OK)
+		err = confirm(c, in->current_password);
+	if (err == OK)
 		err = account_set_password(c->app, user, in->new_password, "new_password", &c->principal.session, &c->why);
+	/* The browser that it was changed with stays known. */
+	if (err == OK && known) {
+		user->password_version++;
+		err = set_device_cookie(c, user);
+	}
 	return err == OK ? reply_empty(c) : overtaken(c, err);
 }
 
@@ -109,10 +126,9 @@ enum err
 me_delete(struct ctx *c)
 {
 	const struct delete_request *in = c->in;
-	const struct user *user = &c->principal.user;
-	enum err err = account_confirm(c->app, user, in->current_password, &c->why);
+	enum err err = confirm(c, in->current_password);
 
 	if (err == OK)
-		err = account_delete(c->app, user, &c->principal.session);
+		err = account_delete(c->app, &c->principal.user, &c->principal.session);
 	return err == OK ? reply_empty(c) : overtaken(c, err);
 }

@@ -28,9 +28,11 @@ struct ctx {
 	const struct request *request;
 	struct response *response;
 	const struct route *route;
-	const void *in;    /* the decoded body: route->in's struct; NULL where the route takes none */
-	const void *query; /* the decoded query: route->query's struct; NULL where the route takes none */
-	struct uuid id;    /* what stands at {id} in the path */
+	const void *in;             /* the decoded body: route->in's struct; NULL where the route takes none */
+	const void *query;          /* the decoded query: route->query's struct; NULL where the route takes none */
+	struct uuid id;             /* what stands at {id} in the path */
+	char address[ADDRESS_SIZE]; /* the client's, as text; "" when it is not known */
+	struct address from;        /* the same */
 	struct client client;
 	struct credential credential; /* CREDENTIAL_NONE where the route asks for none */
 	struct principal principal;   /* whose that is */
@@ -86,6 +88,9 @@ enum err reply_page(struct ctx *c, const struct page *page) MUST_USE;
 enum err reply_text(struct ctx *c, const char *content_type, struct str body) MUST_USE;
 /* Replies with route->status and no body. */
 enum err reply_empty(struct ctx *c) MUST_USE;
+
+/* The client's address, for what limits by it; NULL when it is not known. */
+const struct address *client_from(const struct ctx *c);
 
 /* Says to the client why, and returns err. */
 enum err fail(struct ctx *c, enum err err, const char *detail) MUST_USE;

@@ -50,7 +50,7 @@ command_user_add(struct app *app, const struct options *options, char **operands
 		return EXIT_FAILED;
 
 	const struct registration in = { .email = email, .password = str_of(password), .username = username, .name = name };
-	const enum err err = account_register(app, &in, &user, &why);
+	const enum err err = account_register(app, &in, NULL, &user, &why);
 	if (err == OK) {
 		(void)printf("id: %s\nemail: %s\n", user.id.text, user.email);
 		if (options->generate_password)
@@ -59,6 +59,23 @@ command_user_add(struct app *app, const struct options *options, char **operands
 	explicit_bzero(password, sizeof(password));
 	explicit_bzero(&user, sizeof(user));
 	return err == OK ? EXIT_OK : complain_err(app, err, &why);
+}
+
+/* Until when wrong passwords keep a log-in of an unknown device out. */
+static int
+show_throttle(struct app *app, const struct user *user)
+{
+	struct account_throttle throttle;
+	char until[TIMESTAMP_SIZE] = "";
+	const enum err err = throttle_of_account(app, &user->id, &throttle);
+
+	if (err != OK)
+		return complain_err(app, err, NULL);
+	if (throttle.wait_ms > 0)
+		timestamp_format(throttle.retry_at, until);
+	(void)printf("failed_logins: %u\nslowed_until: %s\n", throttle.failures,
+	             throttle.ended ? "a device signs in that did before, a new password, or latchctl user enable" : until);
+	return EXIT_OK;
 }
 
 int
@@ -79,8 +96,8 @@ command_user_show(struct app *app, const struct options *options, char **operand
 	             user.id.text, user.email, user.email_verified ? "true" : "false", user.username, user.name,
 	             user.phone_number, user.status);
 	(void)printf("created_at: %s\nupdated_at: %s\nlast_login_at: %s\n", created, updated, seen);
-	explicit_bzero(&user, sizeof(user));
-	return EXIT_OK;
+	explicit_bzero(user.password_hash, sizeof(user.password_hash));
+	return show_throttle(app, &user);
 }
 
 int
@@ -122,7 +139,7 @@ command_user_set_password(struct app *app, const struct options *options, char *
 		return EXIT_FAILED;
 	const enum err err = account_set_password(app, &user, str_of(password), "password", NULL, &why);
 	if (err == OK) {
-		(void)puts("The password is set; all sessions have ended.");
+		(void)puts("The password is set; all sessions have ended; failed log-ins are forgotten.");
 		if (options->generate_password)
 			(void)printf("password: %s\n", password);
 	}
@@ -143,7 +160,8 @@ set_enabled(struct app *app, const char *who, bool enabled)
 	const enum err err = account_set_enabled(app, &user.id, enabled);
 	if (err != OK)
 		return complain_err(app, err, NULL);
-	(void)printf("%s is %s\n", user.email, enabled ? "active" : "disabled; all sessions have ended");
+	(void)printf("%s is %s\n", user.email,
+	             enabled ? "active; failed log-ins are forgotten" : "disabled; all sessions have ended");
 	return EXIT_OK;
 }
 

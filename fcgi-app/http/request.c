@@ -40,6 +40,10 @@ read_parameter(struct request *out, struct str name, struct str value, struct st
 			continue;
 		if (member == &out->authorization && member->p != NULL)
 			out->authorization_twice = true;
+		/* Believed of no one where there are two: which of them a proxy of ours wrote cannot be known ("X_Forwarded_For" becomes
+		 * the same parameter). */
+		if (member == &out->x_forwarded_for && member->p != NULL)
+			member->n = 0;
 		if (member->p == NULL) /* the first counts, as everywhere with FastCGI */
 			*member = value;
 		/* A query is looked at where a route takes one. */

@@ -5,6 +5,7 @@
 #include "auth/password.h"
 #include "core/text.h"
 #include "db/sessions.h"
+#include "service/device.h"
 
 /* ---- The rules for passwords ----------------------------------------------------------------------------------- */
 
@@ -76,11 +77,15 @@ account_check_registration(const struct app *app, const struct registration *in,
 }
 
 enum err
-account_register(struct app *app, const struct registration *in, struct user *out, struct reason *why)
+account_register(struct app *app, const struct registration *in, const struct address *from, struct user *out,
+                 struct reason *why)
 {
 	if (!copy_registration(in, out))
 		return ERR_INTERNAL;
 	enum err err = account_check_password(app, out, in->password, "password", why);
+	/* Whatever comes of it: that a name is taken is worth asking about, too. */
+	if (err == OK)
+		err = throttle_register(app, from, why);
 	/* Asked before the hash, so that a taken name costs no lane; the unique keys decide. */
 	if (err == OK)
 		err = name_taken(app, out, OK, why);
@@ -116,11 +121,50 @@ account_change_profile(struct app *app, struct user *user, const struct profile_
 	return name_taken(app, &wanted, ERR_DB, why);
 }
 
-enum err
-account_confirm(struct app *app, const struct user *user, struct str current, struct reason *why)
-{
-	const enum err err = password_verify(&app->hasher, user->password_hash, current);
+/* ---- Proving ----------------------------------------------------------------------------------------------------- */
 
+enum err
+account_prove(struct app *app, const struct user *user, struct str password, const struct proof_from *from,
+              struct reason *why)
+{
+	struct guesser who = { .user = user, .from = from->address };
+	struct uuid device;
+	struct guess guess;
+	bool known;
+	enum err err = device_look(app, from->device, user, &known, &device);
+
+	if (err == OK && known)
+		who.device = &device;
+	if (err == OK)
+		err = guess_begin(app, &who, &guess, why);
+	if (err != OK)
+		return err;
+	err = password_verify(&app->hasher, user->password_hash, password);
+	if (err == OK && strcmp(user->status, "active") != 0)
+		err = ERR_DISABLED;
+	return guess_end(app, &guess, err);
+}
+
+enum err
+account_prove_nobody(struct app *app, struct str name, struct str password, const struct proof_from *from,
+                     struct reason *why)
+{
+	const struct guesser who = { .name = name, .from = from->address };
+	struct guess guess;
+	const enum err err = guess_begin(app, &who, &guess, why);
+
+	return err == OK ? guess_end(app, &guess, password_verify_nobody(&app->hasher, password)) : err;
+}
+
+enum err
+account_confirm(struct app *app, const struct user *user, struct str current, const struct proof_from *from,
+                struct reason *why)
+{
+	const enum err err = password_busy(&app->hasher) ? ERR_BUSY : account_prove(app, user, current, from, why);
+
+	/* Disabled since his session was looked at: what follows finds that, too. */
+	if (err == ERR_DISABLED)
+		return OK;
 	return err == ERR_CREDENTIALS ? account_not_current(why) : err;
 }
 
@@ -134,14 +178,17 @@ struct password_change {
 	const struct user *user;
 	const char *hash;
 	const struct uuid *session;
+	struct throttle_subject throttle;
 };
 
 static enum err
 write_password(struct db *db, void *argument)
 {
 	const struct password_change *change = argument;
-	const enum err err = users_set_password(db, change->user, change->session, change->hash);
+	enum err err = users_set_password(db, change->user, change->session, change->hash);
 
+	if (err == OK)
+		err = throttles_delete(db, &change->throttle);
 	return err == OK ? sessions_end_all(db, &change->user->id, change->session, SESSION_PASSWORD_CHANGED) : err;
 }
 
@@ -156,8 +203,10 @@ account_set_password(struct app *app, const struct user *user, struct str passwo
 		err = password_hash(&app->hasher, password, hash);
 	if (err != OK)
 		return err;
-	struct password_change change = { user, hash, session };
-	err = db_transaction(app->db, write_password, &change);
+	struct password_change change = { .user = user, .hash = hash, .session = session };
+	err = throttle_account_subject(app, &user->id, &change.throttle);
+	if (err == OK)
+		err = db_transaction(app->db, write_password, &change);
 	explicit_bzero(hash, sizeof(hash));
 	return err;
 }
@@ -174,9 +223,15 @@ disable(struct db *db, void *argument)
 enum err
 account_set_enabled(struct app *app, const struct uuid *id, bool enabled)
 {
+	struct throttle_subject throttle;
 	struct uuid copy = *id;
 
-	return enabled ? users_set_status(app->db, id, "active") : db_transaction(app->db, disable, &copy);
+	if (!enabled)
+		return db_transaction(app->db, disable, &copy);
+	enum err err = throttle_account_subject(app, id, &throttle);
+	if (err == OK)
+		err = users_set_status(app->db, id, "active");
+	return err == OK ? throttles_delete(app->db, &throttle) : err;
 }
 
 enum err
@@ -201,6 +256,7 @@ account_find(struct app *app, struct str who, struct user *out)
 struct deletion {
 	const struct user *user;
 	const struct uuid *session;
+	struct throttle_subject throttle;
 };
 
 static enum err
@@ -208,8 +264,10 @@ delete_row(struct db *db, void *argument)
 {
 	const struct deletion *deletion = argument;
 
-	const enum err err = users_delete(db, deletion->user, deletion->session);
+	enum err err = users_delete(db, deletion->user, deletion->session);
 
+	if (err == OK)
+		err = throttles_delete(db, &deletion->throttle);
 	/* Afterwards: a log-in waits for the user's row, and then finds none. */
 	return err == OK ? sessions_disown(db, &deletion->user->id) : err;
 }
@@ -217,9 +275,10 @@ delete_row(struct db *db, void *argument)
 enum err
 account_delete(struct app *app, const struct user *user, const struct uuid *session)
 {
-	struct deletion deletion = { user, session };
+	struct deletion deletion = { .user = user, .session = session };
+	const enum err err = throttle_account_subject(app, &user->id, &deletion.throttle);
 
-	return db_transaction(app->db, delete_row, &deletion);
+	return err != OK ? err : db_transaction(app->db, delete_row, &deletion);
 }
 
 enum err

@@ -5,6 +5,7 @@
 #ifndef LATCH_SERVICE_ACCOUNT_H
 #define LATCH_SERVICE_ACCOUNT_H
 
+#include "core/address.h"
 #include "db/users.h"
 #include "service/app.h"
 
@@ -20,29 +21,45 @@ enum err account_check_password(const struct app *app, const struct user *user, 
 /* The same for a registration, of which members may be absent still. */
 void account_check_registration(const struct app *app, const struct registration *in, struct reason *why);
 
+/* Where somebody who has to prove himself comes from: what service/throttle.h counts by. */
+struct proof_from {
+	const struct address *address; /* NULL: not known */
+	struct str device;             /* the cookie of service/device.h, as it was sent; may be absent */
+};
+
 /* ERR_FIELDS: the password is too short, too long, common, or the e-mail address, user name or service name.
- * ERR_CONFLICT: why names each of email and username that is taken. When it is OK *out comes without the
- * password hash. */
-enum err account_register(struct app *app, const struct registration *in, struct user *out,
+ * ERR_CONFLICT: why names each of email and username that is taken. ERR_SLOW_DOWN: too many come from `from` (NULL: not
+ * known, or an administrator). When it is OK *out comes without the password hash. */
+enum err account_register(struct app *app, const struct registration *in, const struct address *from, struct user *out,
                           struct reason *why) MUST_USE;
 
 /* Changes the row, and reads *user anew. ERR_CONFLICT: the user name is taken. ERR_NO_ROW: the user is gone. */
 enum err account_change_profile(struct app *app, struct user *user, const struct profile_change *change,
                                 struct reason *why) MUST_USE;
 
-/* Checks the current password. ERR_FIELDS: `current_password` is not it. */
-enum err account_confirm(struct app *app, const struct user *user, struct str current, struct reason *why) MUST_USE;
+/* Tries a password: OK, ERR_CREDENTIALS, or ERR_DISABLED: it is right, and the account is not active. ERR_SLOW_DOWN: it was
+ * not looked at, as there were too many wrong ones; why tells how long to wait. */
+enum err account_prove(struct app *app, const struct user *user, struct str password, const struct proof_from *from,
+                       struct reason *why) MUST_USE;
+/* The same of a name that nobody has, of at most 254 code points: it costs the same, and is answered the same. */
+enum err account_prove_nobody(struct app *app, struct str name, struct str password, const struct proof_from *from,
+                              struct reason *why) MUST_USE;
+
+/* Checks the current password of somebody who has a session; a stolen token is no way to try more of them.
+ * ERR_FIELDS: `current_password` is not it. ERR_SLOW_DOWN. */
+enum err account_confirm(struct app *app, const struct user *user, struct str current, const struct proof_from *from,
+                         struct reason *why) MUST_USE;
 
 /* ERR_FIELDS: the same, of a password that was the current one until a moment ago. */
 enum err account_not_current(struct reason *why) MUST_USE;
 
-/* Sets a password under the rules of account_register, and ends every session but the one that acts (NULL: an
+/* Sets a password (and forgets failed log-ins) under the rules of account_register, and ends every session but the one that acts (NULL: an
  * administrator does, and all end). `field` is what why calls it. ERR_NO_ROW: the user is gone, or since he was read the
  * password was changed, or the acting session ended. */
 enum err account_set_password(struct app *app, const struct user *user, struct str password, const char *field,
                               const struct uuid *session, struct reason *why) MUST_USE;
 
-/* Disables an account and ends its sessions, or makes it active. ERR_NO_ROW. */
+/* Disables an account and ends its sessions, or makes it active and forgets failed log-ins. ERR_NO_ROW. */
 enum err account_set_enabled(struct app *app, const struct uuid *id, bool enabled) MUST_USE;
 
 /* Finds a user by e-mail address or user name. ERR_NO_ROW. */

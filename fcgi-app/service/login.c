@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "core/log.h"
-#include "service/account.h"
 #include "service/keys.h"
 
 /* A hash made with other parameters than today's is made anew while the password is at hand. That it did not work is no
@@ -24,26 +23,21 @@ rehash(struct app *app, const struct user *user, struct str password)
 }
 
 static enum err
-check_user(struct app *app, struct str who, struct str password, struct user *user)
+check_user(struct app *app, const struct login_attempt *attempt, struct user *user, struct reason *why)
 {
-	const enum err found = account_find_by_name(app, who, user);
+	const enum err found = account_find_by_name(app, attempt->who, user);
 
 	if (found == ERR_NO_ROW)
-		return password_verify_nobody(&app->hasher, password);
-	if (found != OK)
-		return found;
-	const enum err err = password_verify(&app->hasher, user->password_hash, password);
-	if (err != OK)
-		return err;
-	return strcmp(user->status, "active") == 0 ? OK : ERR_DISABLED;
+		return account_prove_nobody(app, attempt->who, attempt->password, &attempt->from, why);
+	return found == OK ? account_prove(app, user, attempt->password, &attempt->from, why) : found;
 }
 
 enum err
 login(struct app *app, const struct login_attempt *attempt, struct arena *arena, struct user *user_out,
-      struct grant *out)
+      struct grant *out, struct reason *why)
 {
 	struct user user = { 0 };
-	enum err err = password_busy(&app->hasher) ? ERR_BUSY : check_user(app, attempt->who, attempt->password, &user);
+	enum err err = password_busy(&app->hasher) ? ERR_BUSY : check_user(app, attempt, &user, why);
 
 	/* With the keys of this moment: one that was retired a second ago would sign a token that is dead. */
 	if (err == OK)
