@@ -77,6 +77,16 @@ export const scenes = {
 			return "no token";
 		},
 	},
+	"POST /auth/login after a wrong password": {
+		async begin(user) {
+			await session(user); /* what was counted before is over */
+			assert.ok(!(await fits(user, newPassword())));
+			return user;
+		},
+		ask: (worker, it) => signIn(worker, it),
+		good: (answer, it) => scenes["POST /auth/login"].good(answer, it),
+		left: (it, answer) => scenes["POST /auth/login"].left(it, answer),
+	},
 	"POST /auth/login with a hash of another program": {
 		async begin(user) {
 			/* Of two lanes, of the password "pw"; a success makes it anew. */

@@ -6,10 +6,10 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, closeSync, copyFileSync, existsSync, mkdtempSync, openSync, readFileSync, readdirSync, readSync, rmSync, writeFileSync, writeSync } from "node:fs";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parse } from "../http/lib/http.mjs";
+import { exchange } from "../http/lib/fcgi.mjs";
+import { anAddress } from "../http/lib/http.mjs";
 import { CHECKOUT, CONF, until } from "../http/lib/instance.mjs";
 
 export const FULL = process.env.LATCH_FAULT_FULL === "1";
@@ -133,7 +133,7 @@ export class Worker {
 		await until(() => this.end || existsSync(`${this.name}.sock`), 10_000, "the worker's socket");
 		const body = json === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(json));
 		const [path, query = ""] = target.split("?");
-		const parameters = { REQUEST_METHOD: method, PATH_INFO: path, QUERY_STRING: query, SCRIPT_NAME: "", REMOTE_ADDR: "127.0.0.1", CONTENT_LENGTH: String(body.length),
+		const parameters = { REQUEST_METHOD: method, PATH_INFO: path, QUERY_STRING: query, SCRIPT_NAME: "", REMOTE_ADDR: anAddress(), CONTENT_LENGTH: String(body.length),
 			...(json !== undefined && { CONTENT_TYPE: "application/json" }), ...(token !== undefined && { HTTP_AUTHORIZATION: `Bearer ${token}` }), ...(cookie !== undefined && { HTTP_COOKIE: cookie }) };
 		return exchange(`${this.name}.sock`, parameters, body, timeout);
 	}
@@ -154,54 +154,4 @@ export class Worker {
 		return readdirSync(tmp).filter((file) => new RegExp(`^${this.name.split("/").pop()}\\.(asan|ubsan)\\.`).test(file))
 			.map((file) => readFileSync(join(tmp, file), "utf8")).join("\n");
 	}
-}
-
-function record(type, content) {
-	const parts = [];
-	for (let at = 0; at < content.length; at += 65528) {
-		const part = content.subarray(at, at + 65528);
-		parts.push(Buffer.from([1, type, 0, 1, part.length >> 8, part.length & 255, 0, 0]), part);
-	}
-	return Buffer.concat([...parts, Buffer.from([1, type, 0, 1, 0, 0, 0, 0])]);
-}
-
-function pair(name, value) {
-	const length = (n) => (n < 128 ? Buffer.from([n]) : Buffer.from([128 | (n >> 24), n >> 16, n >> 8, n]));
-	return Buffer.concat([length(name.length), length(value.length), Buffer.from(name), Buffer.from(value)]);
-}
-
-/* FastCGI 1.0: one request of id 1, role responder, on a connection that is not kept. */
-function exchange(socketPath, parameters, body, timeout) {
-	return new Promise((done, fail) => {
-		const startedAt = performance.now();
-		const received = [];
-		const socket = net.connect(socketPath);
-		socket.setTimeout(timeout, () => {
-			socket.destroy();
-			fail(new Error(`${parameters.REQUEST_METHOD} ${parameters.PATH_INFO}: no answer within ${timeout} ms`));
-		});
-		socket.on("connect", () => socket.end(Buffer.concat([Buffer.from([1, 1, 0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
-			record(4, Buffer.concat(Object.entries(parameters).map(([k, v]) => pair(k, v)))), record(5, body)])));
-		socket.on("data", (part) => received.push(part));
-		socket.on("error", () => {}); /* what came before it counts */
-		socket.on("close", () => done(unwrap(Buffer.concat(received), startedAt)));
-	});
-}
-
-/* The standard output among the records, as an HTTP answer; undefined without a request's end. */
-function unwrap(bytes, startedAt) {
-	const out = [];
-	let ended = false;
-	for (let at = 0; at + 8 <= bytes.length;) {
-		const size = bytes.readUInt16BE(at + 4), next = at + 8 + size + bytes[at + 6];
-		if (bytes[at + 1] === 6)
-			out.push(bytes.subarray(at + 8, at + 8 + size));
-		ended = ended || bytes[at + 1] === 3;
-		at = next;
-	}
-	const text = Buffer.concat(out);
-	if (!ended || text.length === 0)
-		return undefined;
-	assert.equal(text.toString("latin1", 0, 8), "Status: ", text.toString("latin1", 0, 100));
-	return parse(Buffer.concat([Buffer.from("HTTP/1.1 "), text.subarray(8)]), startedAt);
 }

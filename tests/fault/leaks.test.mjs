@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import net from "node:net";
 import { test } from "node:test";
+import { anAddress } from "../http/lib/http.mjs";
 import { BASE, MOUNT, sleep, workers } from "../http/lib/instance.mjs";
 import { login, newPassword, newSession, newUser, uniqueEmail } from "../http/lib/users.mjs";
 import { descriptors, form, lanes, memory, progress, pss, say, worst } from "./lib/fault.mjs";
@@ -83,7 +84,7 @@ class Line {
 	}
 }
 
-const request = (method, path, headers = "", body = "") => `${method} ${MOUNT}${path} HTTP/1.1\r\nHost: ${host}\r\n${headers}${method === "GET" ? "" : `Content-Length: ${Buffer.byteLength(body)}\r\n`}\r\n${body}`;
+const request = (method, path, headers = "", body = "") => `${method} ${MOUNT}${path} HTTP/1.1\r\nHost: ${host}\r\nX-Forwarded-For: ${anAddress()}\r\n${headers}${method === "GET" ? "" : `Content-Length: ${Buffer.byteLength(body)}\r\n`}\r\n${body}`;
 const json = (path, body, method = "POST", more = "") => request(method, path, `Content-Type: application/json\r\n${more}`, JSON.stringify(body));
 const bearer = (token) => `Authorization: Bearer ${token}\r\n`;
 const me = () => request("GET", "/users/me", bearer(user.token));
@@ -106,8 +107,9 @@ const MIX = [
 	[20, [200], () => request("GET", "/openapi.json")],
 	[20, [409], () => json("/auth/register", { email: spare.email, password: newPassword() })],
 	[1, [201, 503], () => json("/auth/register", { email: uniqueEmail("leak"), password: newPassword() })],
-	[2, [200, 503], () => json("/auth/login", { email: spare.email, password: spare.password })],
-	[2, [401, 503], () => json("/auth/login", { email: spare.email, password: newPassword() })],
+	/* Six wrong ones in a row slow the account down. */
+	[2, [200, 429, 503], () => json("/auth/login", { email: spare.email, password: spare.password })],
+	[2, [401, 429, 503], () => json("/auth/login", { email: spare.email, password: newPassword() })],
 	[25, null, () => [me(), 20 + Math.floor(Math.random() * 300)]],
 	[25, null, () => [me(), Infinity]],
 	[5, null, () => [json("/auth/login", { email: user.email, password: "x".repeat(30_000) }), 9000]],

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { call, expectErrors, expectProblem, get, patch, post } from "./lib/api.mjs";
 import { config, q, sql } from "./lib/instance.mjs";
-import { login, MAIL_DOMAIN, newPassword, newSession, newUser, PASSWORD_MARK, statusOf, tryLogin, unique, uniqueEmail } from "./lib/users.mjs";
+import { forgive, login, MAIL_DOMAIN, newPassword, newSession, newUser, PASSWORD_MARK, statusOf, tryLogin, unique, uniqueEmail } from "./lib/users.mjs";
 
 const JSON_TYPE = { "Content-Type": "application/json" };
 const MAX = 256;
@@ -73,8 +73,11 @@ test("unicode: nothing is folded: what looks or sorts alike is another password"
 	const pairs = [["fi", "ﬁ"], ["ss", "ß"], ["I", "ı"], ["K", "\u212a"], ["A", "А"], ["1", "１"], ["", "\u200b"], ["", "\ufeff"], ["", "\u00ad"], [" ", "\u00a0"], ["Å", "\u212b"], ["\u0301\u0323", "\u0323\u0301"]];
 	const text = (swapped) => `${PASSWORD_MARK}${pairs.map(([one, other], i) => (i === swapped ? one : other)).join("-")}`;
 	const user = await newUser({ password: text() });
-	for (const i of pairs.keys())
+	for (const i of pairs.keys()) {
 		expectProblem(await tryLogin(user.email, text(i)), "invalid_credentials", JSON.stringify(pairs[i]));
+		if (i % 4 === 3)
+			await forgive(user);
+	}
 	assert.equal((await tryLogin(user.email, text())).status, 200);
 });
 

@@ -5,9 +5,9 @@ import { config, sleep, workers } from "../lib/instance.mjs";
 import { newPassword, newSession, tryLogin, uniqueEmail } from "../lib/users.mjs";
 
 test("lanes: a flood of logins gives 200, 401 or 503 busy with Retry-After, while /users/me keeps answering", async (t) => {
-	const user = await newSession();
+	const user = await newSession(), other = await newSession();
 	const one = (i) => {
-		const [email, password] = [[user.email, user.password], [user.email, newPassword()], [uniqueEmail(), newPassword()]][i % 3];
+		const [email, password] = [[user.email, user.password], [other.email, newPassword()], [uniqueEmail(), newPassword()]][i % 3];
 		return tryLogin(email, password, { patient: false, timeout: 30_000 }).then((answer) => ({ answer, i }));
 	};
 	/* 60 clients log in without pause, for as long as it takes to ask who I am twenty times. */
@@ -32,7 +32,8 @@ test("lanes: a flood of logins gives 200, 401 or 503 busy with Retry-After, whil
 	for (const { answer, i } of (await flood).flat()) {
 		const kind = answer.status === 503 ? answer.json().code : String(answer.status);
 		count[kind] = (count[kind] ?? 0) + 1;
-		assert.ok(["busy", i % 3 === 0 ? "200" : "401"].includes(kind), `login ${i}: ${answer.status} ${answer.text}`);
+		/* Whose password is guessed so often is slowed down: see guessing.test.mjs. */
+		assert.ok(["busy", ["200", "401", "401"][i % 3]].includes(kind) || (i % 3 === 1 && kind === "429"), `login ${i}: ${answer.status} ${answer.text}`);
 	}
 	times.sort((a, b) => a - b);
 	t.diagnostic(`logins: ${JSON.stringify(count)}; /users/me meanwhile: ${times.length} answers, median ${times[times.length >> 1].toFixed(0)} ms, worst ${times.at(-1).toFixed(0)} ms`);

@@ -10,7 +10,7 @@ import { checkDocumented, openapi } from "./openapi.mjs";
 export const CODES = {
 	bad_request: 400, malformed_json: 400, ambiguous_credentials: 400, invalid_credentials: 401, unauthorized: 401,
 	invalid_token: 401, account_disabled: 403, cross_site: 403, invalid_grant: 401, not_found: 404, method_not_allowed: 405, conflict: 409,
-	payload_too_large: 413, unsupported_media_type: 415, validation_failed: 422, internal_error: 500, busy: 503,
+	payload_too_large: 413, unsupported_media_type: 415, validation_failed: 422, too_many_requests: 429, internal_error: 500, busy: 503,
 	unavailable: 503,
 };
 export const FIELD_CODES = ["required", "wrong_type", "too_short", "too_long", "invalid", "common", "incorrect", "forbidden", "taken"];

@@ -3,11 +3,21 @@
  * Both give {status, headers, all, bytes, text, json(), ms}: headers by lower-case name (repeats joined by ", "),
  * `all` as a list of [name, value] in the order received.
  */
+import { randomBytes } from "node:crypto";
 import http from "node:http";
 import net from "node:net";
-import { BASE, MOUNT } from "./instance.mjs";
+import { BASE, config, MOUNT } from "./instance.mjs";
 
 const origin = new URL(BASE);
+
+/* What many tests do together looks like an attack from one address. So each request comes from an address of its own, as
+ * the stack, which trusts 127.0.0.1 as a proxy, believes. */
+if (!config("trusted_proxies").split(" ").includes("127.0.0.1")) {
+	console.error("the stack must have been started with: deploy/up --set trusted_proxies=127.0.0.1");
+	process.exit(2);
+}
+const FORWARDED = "X-Forwarded-For";
+export const anAddress = () => `10.${[...randomBytes(3)].join(".")}`;
 
 function response(status, all, bytes, started) {
 	const headers = {};
@@ -26,7 +36,10 @@ function response(status, all, bytes, started) {
 	};
 }
 
-/** `path` is below the mount. `headers` is an object, or a flat list [name, value, ...] to repeat a name. */
+/**
+ * `path` is below the mount. `headers` is an object, or a flat list [name, value, ...] to repeat a name. Without an
+ * X-Forwarded-For among them the request comes from a random address.
+ */
 export function send(method, path, { headers = {}, body, chunked = false, timeout = 20_000, signal } = {}) {
 	return new Promise((done, fail) => {
 		const started = performance.now();
@@ -34,6 +47,8 @@ export function send(method, path, { headers = {}, body, chunked = false, timeou
 		const has = (name) => flat.some((word, i) => i % 2 === 0 && word.toLowerCase() === name);
 		if (!has("host"))
 			flat.push("Host", origin.host);
+		if (!has(FORWARDED.toLowerCase()))
+			flat.push(FORWARDED, anAddress());
 		const bytes = body === undefined ? undefined : Buffer.isBuffer(body) ? body : Buffer.from(body, "utf8");
 		if (bytes !== undefined && !has("content-length") && !has("transfer-encoding"))
 			flat.push(...(chunked ? ["Transfer-Encoding", "chunked"] : ["Content-Length", String(bytes.length)]));
@@ -133,8 +148,9 @@ export function raw(parts, { timeout = 10_000, method = "GET" } = {}) {
 	});
 }
 
-/** The head of a request as `raw` wants it: host and Connection: close are added. */
+/** The head of a request as `raw` wants it: host, Connection: close and an address as of `send` are added. */
 export function head(method, path, headers = {}) {
-	const lines = Object.entries(headers).flatMap(([name, value]) => [value].flat().map((v) => `${name}: ${v}\r\n`));
+	const from = Object.keys(headers).some((name) => name.toLowerCase() === FORWARDED.toLowerCase()) ? {} : { [FORWARDED]: anAddress() };
+	const lines = Object.entries({ ...from, ...headers }).flatMap(([name, value]) => [value].flat().map((v) => `${name}: ${v}\r\n`));
 	return `${method} ${MOUNT}${path} HTTP/1.1\r\nHost: ${origin.host}\r\nConnection: close\r\n${lines.join("")}\r\n`;
 }

@@ -23,7 +23,7 @@ export const DIR = resolve(need("LATCH_TEST_DIR"));
 export const MOUNT = new URL(BASE).pathname.replace(/\/+$/, "");
 
 const DEFAULTS = {
-	public_url: "http://127.0.0.1:8080", service_name: "latch", audience: "latch", cors_origins: "", openapi: "on",
+	public_url: "http://127.0.0.1:8080", service_name: "latch", audience: "latch", cors_origins: "", trusted_proxies: "", login_address_free: "20", register_per_hour: "30", refresh_per_minute: "600", openapi: "on",
 	workers: "8", db_socket: "", db_name: "latch", db_user: "latch", db_owner_user: "latch_owner", db_timeout_s: "2",
 	token_alg: "ES256", access_ttl_s: "900", session_ttl_s: "2592000", session_idle_s: "1209600",
 	refresh_grace_s: "10", revocation_max_age_s: "30", jwks_max_age_s: "300", password_min: "8", argon2_memory_kib: "19456",

@@ -1,0 +1,57 @@
+/*
+ * A pool of one worker beside the instance's own, on the same database: another node, as it were, with settings of its own.
+ * It is asked without a web server, so that a test says what REMOTE_ADDR is.
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { exchange } from "./fcgi.mjs";
+import { anAddress } from "./http.mjs";
+import { CONF, FCGI, until } from "./instance.mjs";
+
+const tmp = mkdtempSync(join(tmpdir(), "latch-pool-"));
+chmodSync(tmp, 0o1777);
+const running = new Set();
+process.on("exit", () => {
+	for (const child of running)
+		child.kill("SIGKILL");
+	rmSync(tmp, { recursive: true, force: true });
+});
+
+const as = process.getuid() === 0 ? ["setpriv", "--reuid", "latch", "--regid", "latch", "--init-groups", "--"] : [];
+let started = 0;
+
+export class Pool {
+	/** `settings`: {key: value} of latch.conf(5). Resolves when it serves. */
+	static async start(settings = {}) {
+		const pool = new Pool();
+		pool.socket = join(tmp, `${++started}.sock`);
+		const environment = Object.entries(settings).map(([key, value]) => `LATCH_${key.toUpperCase()}=${value}`);
+		const asan = Object.entries(process.env).filter(([name]) => /^(ASAN|UBSAN)_OPTIONS$/.test(name)).map(([name, value]) => `${name}=${value}`);
+		const words = [...as, "env", "-i", `PATH=${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`, ...asan, ...environment, "spawn-fcgi", "-n", "-s", pool.socket, "-M", "0666", "--", FCGI, "--config", CONF];
+		const child = pool.child = spawn(words[0], words.slice(1), { stdio: ["ignore", "ignore", "pipe"], cwd: "/" });
+		running.add(child);
+		pool.log = "";
+		child.stderr.on("data", (part) => (pool.log += part));
+		pool.ended = new Promise((done) => child.on("close", () => done(running.delete(child))));
+		await until(async () => !running.has(child) || (await pool.ask("GET", "/readyz").catch(() => undefined))?.status === 200, 15_000, "the other pool");
+		assert.ok(running.has(child), pool.log);
+		return pool;
+	}
+
+	/** One request. `headers`: {name: value}, or a list of pairs; `from`: REMOTE_ADDR. */
+	ask(method, path, { json, token, headers = {}, from = anAddress(), timeout = 20_000 } = {}) {
+		const body = json === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(json));
+		const pairs = Array.isArray(headers) ? headers : Object.entries(headers);
+		return exchange(this.socket, [["REQUEST_METHOD", method], ["PATH_INFO", path], ["SCRIPT_NAME", ""], ["REMOTE_ADDR", from], ["CONTENT_LENGTH", String(body.length)],
+			...(json !== undefined ? [["CONTENT_TYPE", "application/json"]] : []), ...(token !== undefined ? [["HTTP_AUTHORIZATION", `Bearer ${token}`]] : []),
+			...pairs.map(([name, value]) => [`HTTP_${name.toUpperCase().replaceAll("-", "_")}`, value])], body, timeout);
+	}
+
+	async stop() {
+		this.child.kill("SIGTERM");
+		await this.ended;
+	}
+}
