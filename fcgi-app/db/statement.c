@@ -43,6 +43,9 @@ arg_bytes(const struct bytes *v)
 static enum err
 stmt_failed(struct db *db, const struct stmt *stmt, MYSQL_STMT *handle)
 {
+	/* What comes in the place of a row the library notes for the connection alone. */
+	if (mysql_stmt_errno(handle) == 0)
+		return db_failed(db, stmt->name, mysql_errno(db->mysql), mysql_sqlstate(db->mysql));
 	return db_failed(db, stmt->name, mysql_stmt_errno(handle), mysql_stmt_sqlstate(handle));
 }
 static MYSQL_BIND
