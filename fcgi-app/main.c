@@ -10,6 +10,7 @@
 #include "core/process.h"
 #include "http/fcgi.h"
 #include "http/json.h"
+#include "service/gc.h"
 #include "service/keys.h"
 
 /* A body of 64 KiB is in there once as it came and once decoded; the OpenAPI document is smaller. */
@@ -53,7 +54,9 @@ serve(struct fcgi *fcgi, struct app *app, struct arena *arena)
 	struct request request;
 	struct response response;
 	struct ctx c;
+	struct gc gc;
 
+	gc_init(&gc);
 	while (fcgi_next(fcgi, arena, &request)) {
 		const uint64_t start_us = clock_mono_us();
 		const enum err err = dispatch(&c, app, arena, &request, &response);
@@ -62,6 +65,9 @@ serve(struct fcgi *fcgi, struct app *app, struct arena *arena)
 		fcgi_finish(fcgi);
 		explicit_bzero(&c, sizeof(c));
 		arena_reset(arena);
+		/* Nobody waits now, but for the next request. */
+		if (gc_due(&gc) && !fcgi_stopping(fcgi))
+			gc_work(&gc, app);
 	}
 }
 

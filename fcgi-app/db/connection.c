@@ -9,7 +9,8 @@
 
 static const struct stmt_table *const service_tables[] = { &users_statements,        &sessions_statements,
 	                                                       &signing_keys_statements, &throttles_statements,
-	                                                       &migrations_statements,   &server_statements };
+	                                                       &housekeeping_statements, &migrations_statements,
+	                                                       &server_statements };
 static const struct stmt_table *const owner_tables[] = { &migrations_statements };
 
 enum { RECONNECT_PAUSE_US = 250000, MIGRATION_TIMEOUT_S = 3600, STATEMENT_TENTHS = 8, CONNECT_MEMORY = 96 * 1024 };
@@ -22,6 +23,7 @@ enum err
 db_failed(struct db *db, const char *where, unsigned code, const char *state)
 {
 	(void)snprintf(db->error, sizeof(db->error), "%s: error %u (SQLSTATE %s)", where, code, state);
+	db->failed_code = code;
 	switch (code) {
 	case ER_DUP_ENTRY:
 		return ERR_DUPLICATE;
@@ -61,6 +63,18 @@ db_schema_disagrees(const struct db *db)
 	return db->schema_disagrees;
 }
 
+bool
+db_locked_out(const struct db *db)
+{
+	return db->failed_code == ER_LOCK_WAIT_TIMEOUT || db->failed_code == ER_LOCK_DEADLOCK;
+}
+
+bool
+db_timed_out(const struct db *db)
+{
+	return db->failed_code == ER_STATEMENT_TIMEOUT;
+}
+
 /* ---- Waiting --------------------------------------------------------------------------------------------------- */
 
 /* The connection whose call is going on: the library's hook takes no argument of ours. */
@@ -94,10 +108,9 @@ wait_for_server(my_socket fd, my_bool reading, int timeout_ms)
 	struct db *db = caller;
 	struct pollfd ready = { .fd = fd, .events = reading ? POLLIN : POLLOUT };
 	uint64_t most_us = left(db->call_max_us, db->call_waited_us);
-	const uint64_t request_max_us = (uint64_t)DB_BUDGET_MS * 1000 + (uint64_t)db_statement_max_s(db) * 1000000;
 
-	if (db->as != DB_AS_OWNER && most_us > left(request_max_us, db->waited_us))
-		most_us = left(request_max_us, db->waited_us);
+	if (db->as != DB_AS_OWNER && most_us > left(db->wait_max_us, db->waited_us))
+		most_us = left(db->wait_max_us, db->waited_us);
 	if (timeout_ms <= 0 || most_us / 1000 < (uint64_t)timeout_ms)
 		timeout_ms = (int)((most_us + 999) / 1000);
 	const uint64_t start_us = clock_mono_us();
@@ -291,10 +304,30 @@ hung_up(struct db *db)
 	return poll(&fd, 1, 0) != 0;
 }
 
+/* Who waits, and for how long it may: see db.h. */
+static void
+begin(struct db *db, unsigned budget_ms, unsigned last_statement_s)
+{
+	db->budget_us = (uint64_t)budget_ms * 1000;
+	db->wait_max_us = db->budget_us + (uint64_t)last_statement_s * 1000000;
+	db->waited_us = 0;
+	db->failed_code = 0;
+}
+
+enum err
+db_begin_spare(struct db *db)
+{
+	begin(db, DB_SPARE_MS, 0);
+	if (db->mysql == NULL || db->broken || hung_up(db))
+		return ERR_DB;
+	db->error[0] = '\0';
+	return OK;
+}
+
 enum err
 db_begin_request(struct db *db)
 {
-	db->waited_us = 0;
+	begin(db, DB_BUDGET_MS, db_statement_max_s(db));
 	db_call_begins(db, db->config->db_connect_timeout_s);
 	if (db->mysql != NULL && (db->broken || hung_up(db)))
 		db_disconnect(db);

@@ -72,7 +72,7 @@ struct stmt_table {
 };
 
 extern const struct stmt_table users_statements, sessions_statements, signing_keys_statements, throttles_statements,
-	migrations_statements, server_statements;
+	housekeeping_statements, migrations_statements, server_statements;
 
 /* ---- Parameters ------------------------------------------------------------------------------------------------ */
 
@@ -93,7 +93,7 @@ struct arg arg_bytes(const struct bytes *v);
 
 /* ---- The connection -------------------------------------------------------------------------------------------- */
 
-enum { DB_BUDGET_MS = 3000 };
+enum { DB_BUDGET_MS = 3000, DB_SPARE_MS = 250 };
 
 enum db_as { DB_AS_SERVICE, DB_AS_OWNER };
 
@@ -109,10 +109,17 @@ void db_free(struct db *db);
  * that is ERR_DB. A statement waits db_timeout_s at most, however slowly its answer arrives, and so no worker is held
  * longer than the budget and one statement's time-out. */
 enum err db_begin_request(struct db *db) MUST_USE;
+/* The same for work that no request waits for: never connects, and has DB_SPARE_MS for all of its waiting. ERR_DB: there is
+ * no connection. */
+enum err db_begin_spare(struct db *db) MUST_USE;
 /* What went wrong last, for the log: "" or one line without parameter values. */
 const char *db_error(const struct db *db);
 /* Whether the failure lies in a statement that disagrees with the schema: then trying again does not help. */
 bool db_schema_disagrees(const struct db *db);
+/* Whether the statement that failed last met rows that another held, or was given up by the server after the time that was
+ * set for it: nothing is wrong then, and nothing was written. */
+bool db_locked_out(const struct db *db);
+bool db_timed_out(const struct db *db);
 
 /* Runs a statement that gives no rows. ERR_DUPLICATE: a unique key is taken. *matched (may be NULL): rows that its
  * WHERE found, or that it inserted. */

@@ -23,6 +23,8 @@ struct db {
 	bool schema_disagrees;
 	bool deadlocked; /* the server gave up the transaction: it has been rolled back */
 	uint64_t last_failure_us;
+	unsigned failed_code;                 /* the server's, of the last failure */
+	uint64_t budget_us, wait_max_us;      /* after how much waiting no statement is begun, and how much there can be */
 	uint64_t waited_us;                   /* for the server, by this request */
 	uint64_t call_waited_us, call_max_us; /* the same by the present call, and how long it may */
 	char error[256];

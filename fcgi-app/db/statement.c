@@ -79,9 +79,10 @@ budget_left(struct db *db)
 {
 	if (db->mysql == NULL || db->broken)
 		return false;
-	if (db->as == DB_AS_OWNER || db->waited_us < (uint64_t)DB_BUDGET_MS * 1000)
+	if (db->as == DB_AS_OWNER || db->waited_us < db->budget_us)
 		return true;
-	(void)snprintf(db->error, sizeof(db->error), "the request waited %d ms for the database", DB_BUDGET_MS);
+	(void)snprintf(db->error, sizeof(db->error), "the request waited %llu ms for the database",
+	               (unsigned long long)db->budget_us / 1000);
 	return false;
 }
 

@@ -97,19 +97,27 @@ fcgi_close(struct fcgi *fcgi)
 
 /* ---- Accepting ------------------------------------------------------------------------------------------------- */
 
-/* True when this worker is to end. A worker that is never idle never waits, and no signal reaches it but here. */
+/* A worker that is never idle never waits, and no signal reaches it but here. */
+bool
+fcgi_stopping(struct fcgi *fcgi)
+{
+	sigset_t pending;
+
+	fcgi->looked_us = clock_mono_us();
+	if (!stop_asked && sigpending(&pending) == 0
+	    && (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGUSR1) == 1))
+		stop_asked = 1;
+	return stop_asked;
+}
+
+/* True when this worker is to end. */
 static bool
 ending(struct fcgi *fcgi)
 {
 	const uint64_t now = clock_mono_us();
-	sigset_t pending;
+	const bool stop = now - fcgi->looked_us > LOOK_US ? fcgi_stopping(fcgi) : stop_asked;
 
-	if (!stop_asked && now - fcgi->looked_us > LOOK_US) {
-		fcgi->looked_us = now;
-		if (sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGUSR1) == 1))
-			stop_asked = 1;
-	}
-	if (stop_asked && fcgi->drain_until_us == 0)
+	if (stop && fcgi->drain_until_us == 0)
 		fcgi->drain_until_us = now + DRAIN_US;
 	return fcgi->drain_until_us != 0 && now > fcgi->drain_until_us;
 }

@@ -22,6 +22,9 @@ void fcgi_close(struct fcgi *fcgi);
  * with a line in the log. */
 bool fcgi_next(struct fcgi *fcgi, struct arena *arena, struct request *out) MUST_USE;
 
+/* Whether SIGTERM has come: nothing should be begun that no client waits for. */
+bool fcgi_stopping(struct fcgi *fcgi) MUST_USE;
+
 /* Sends the response, and with it the request's end; a HEAD's body is left out. */
 void fcgi_send(struct fcgi *fcgi, const struct request *request, const struct response *response);
 /* Wipes what the request came through, and closes the connection unless the web server is going to use it again. The arena
