@@ -43,6 +43,7 @@ bool confirmed(const struct options *options, const char *question) MUST_USE;
 
 int command_migrate(struct app *app, const struct options *options, char **operands);
 int command_doctor(struct app *app, const struct options *options, char **operands);
+int command_gc(struct app *app, const struct options *options, char **operands);
 int command_keys_list(struct app *app, const struct options *options, char **operands);
 int command_keys_create(struct app *app, const struct options *options, char **operands);
 int command_keys_rotate(struct app *app, const struct options *options, char **operands);

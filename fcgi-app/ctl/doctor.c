@@ -6,10 +6,14 @@
 
 #include "core/lanes.h"
 #include "ctl/command.h"
+#include "db/housekeeping.h"
 #include "db/server.h"
 #include "service/health.h"
 #include "service/keys.h"
 #include "service/migrate.h"
+
+/* So many old rows are more than the workers leave waiting while they keep up. */
+enum { WAITING_MAX = 100000 };
 
 enum { GRANTS_MAX = 32, CLOCK_MS_MAX = 2000, MARIADB_MAJOR = 10, MARIADB_MINOR = 11 };
 
@@ -130,6 +134,23 @@ check_ready(struct app *app)
 }
 
 static int
+check_clean_up(struct app *app)
+{
+	uint32_t all = 0;
+
+	for (size_t i = 0; i < chores_n; i++) {
+		uint32_t n = 0;
+		if (housekeeping_waiting(app->db, &chores[i], WAITING_MAX, &n) != OK)
+			return bad("clean-up: %s", db_error(app->db));
+		if (n == WAITING_MAX)
+			return bad("clean-up: %d or more %s wait, more than the workers can keep up with; run latchctl gc",
+			           WAITING_MAX, chores[i].what);
+		all += n;
+	}
+	return good("clean-up: %u old rows wait", all);
+}
+
+static int
 check_memory(const struct config *c)
 {
 	const uint64_t hashes = (uint64_t)c->hash_lanes * c->argon2_memory_kib / 1024, all = machine_memory_kib() / 1024;
@@ -183,7 +204,7 @@ command_doctor(struct app *app, const struct options *options, char **operands)
 		failures += bad("database: %s", db_error(app->db));
 	} else {
 		failures += check_version(&info) + check_clock(&info) + check_privileges(app) + check_keys(app);
-		failures += check_ready(app);
+		failures += check_ready(app) + check_clean_up(app);
 	}
 	return failures == 0 ? EXIT_OK : EXIT_FAILED;
 }
