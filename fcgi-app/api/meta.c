@@ -20,13 +20,11 @@ etag_matches(struct str header, struct str etag)
 	return false;
 }
 
-/* Both say of the keys what others may keep for jwks_max_age_s. */
 static enum err
-reply_cacheable(struct ctx *c, struct str etag, struct str body)
+reply_cacheable(struct ctx *c, uint32_t max_age_s, struct str etag, struct str body)
 {
 	c->response->cacheable = true;
-	response_header(c->response, "Cache-Control",
-	                str_printf(c->arena, "public, max-age=%u", c->app->config.jwks_max_age_s));
+	response_header(c->response, "Cache-Control", str_printf(c->arena, "public, max-age=%u", max_age_s));
 	response_header(c->response, "ETag", etag);
 	if (etag_matches(c->request->if_none_match, etag)) {
 		c->response->status = 304;
@@ -41,10 +39,10 @@ meta_jwks(struct ctx *c)
 	const struct keyring *ring = &c->app->keyring;
 	const enum err err = keys_fresh(c->app);
 
-	/* The keys of a moment ago are good while the database is away; no keys are not to be cached. */
+	/* The keys of a while ago are good while the database is away, but not for as long; no keys are not to be cached. */
 	if (ring->n == 0)
 		return err != OK ? err : fail(c, ERR_DB, "No signing key can be used.");
-	return reply_cacheable(c, str_of(ring->etag), (struct str){ ring->jwks, ring->jwks_n });
+	return reply_cacheable(c, keys_max_age_s(c->app), str_of(ring->etag), (struct str){ ring->jwks, ring->jwks_n });
 }
 
 /* ---- GET /.well-known/openid-configuration ----------------------------------------------------------------------- */
@@ -96,7 +94,7 @@ meta_openid(struct ctx *c)
 	etag[sizeof(etag) - 2] = '"';
 	etag[sizeof(etag) - 1] = '\0';
 	const struct str tag = str_dup(c->arena, str_of(etag));
-	return tag.p != NULL ? reply_cacheable(c, tag, body) : ERR_INTERNAL;
+	return tag.p != NULL ? reply_cacheable(c, c->app->config.jwks_max_age_s, tag, body) : ERR_INTERNAL;
 }
 
 /* ---- GET /healthz, GET /readyz ----------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* keys.c: latchctl keys ... and latchctl migrate. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ctl/command.h"
@@ -32,7 +33,7 @@ int
 command_keys_list(struct app *app, const struct options *options, char **operands)
 {
 	struct signing_key keys[LIST_MAX];
-	char created[TIMESTAMP_SIZE], from[TIMESTAMP_SIZE];
+	char created[TIMESTAMP_SIZE], from[TIMESTAMP_SIZE], until[TIMESTAMP_SIZE];
 	size_t n;
 
 	(void)options;
@@ -42,13 +43,47 @@ command_keys_list(struct app *app, const struct options *options, char **operand
 	const enum err err = keys_list(app, keys, COUNT(keys), &n);
 	if (err != OK)
 		return complain_err(app, err, NULL);
-	(void)printf("%-20s %-6s %-10s %-25s %s\n", "KID", "ALG", "STATE", "CREATED", "SIGNS FROM");
+	(void)printf("%-20s %-6s %-10s %-25s %-25s %s\n", "KID", "ALG", "STATE", "CREATED", "SIGNS FROM", "GOOD UNTIL");
 	for (size_t i = 0; i < n; i++) {
 		timestamp_format(keys[i].created_at, created);
 		timestamp_format(keys[i].sign_from, from);
-		(void)printf("%-20s %-6s %-10s %-25s %s\n", keys[i].kid, keys[i].alg, keys_state(app, &keys[i], clock_now()),
-		             created, from);
+		const struct timestamp end = keys_until(&keys[i], keys, n);
+		timestamp_format(end, until);
+		(void)printf("%-20s %-6s %-10s %-25s %-25s %s\n", keys[i].kid, keys[i].alg,
+		             keys_state(app, &keys[i], clock_now()), created, from, end.ms != 0 ? until : "-");
 	}
+	return EXIT_OK;
+}
+
+/* Says of a key that is to sign later what happens when. */
+static int
+say_when(struct app *app, const char *kid, uint32_t delay_s)
+{
+	struct signing_key keys[LIST_MAX];
+	const struct signing_key *next = NULL, *signer = NULL;
+	char from[TIMESTAMP_SIZE], until[TIMESTAMP_SIZE];
+	size_t n;
+	const enum err err = keys_list(app, keys, COUNT(keys), &n);
+
+	if (err != OK)
+		return complain_err(app, err, NULL);
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(keys[i].kid, kid) == 0)
+			next = &keys[i];
+		else if (strcmp(keys_state(app, &keys[i], clock_now()), "signing") == 0)
+			signer = &keys[i];
+	}
+	if (next == NULL)
+		return complain("the new key has been retired meanwhile: latchctl keys list");
+	timestamp_format(next->sign_from, from);
+	(void)printf("%s is published and signs from %s, in %u s: nobody has a key set without it by then\n", kid, from,
+	             delay_s);
+	if (signer == NULL)
+		return EXIT_OK;
+	timestamp_format(keys_until(signer, keys, n), until);
+	(void)printf("%s signs until a newer one does; its tokens stay good until they expire, and it is retired by itself "
+	             "after %s\n",
+	             signer->kid, until);
 	return EXIT_OK;
 }
 
@@ -62,11 +97,8 @@ create(struct app *app, uint32_t delay_s)
 		return complain("16 keys are live: retire one first (latchctl keys list)");
 	if (err != OK)
 		return complain_err(app, err, NULL);
-	if (delay_s > KEYS_SPREAD_S) {
-		(void)printf("%s is published and signs in %u s, when nobody has a key set without it any more\n", kid,
-		             delay_s);
-		return EXIT_OK;
-	}
+	if (delay_s > KEYS_SPREAD_S)
+		return say_when(app, kid, delay_s);
 	(void)sleep(delay_s);
 	(void)printf("%s signs now\n", kid);
 	return EXIT_OK;
@@ -100,7 +132,7 @@ command_keys_rotate(struct app *app, const struct options *options, char **opera
 	(void)operands;
 	if (!connected(app))
 		return EXIT_FAILED;
-	return create(app, KEYS_SPREAD_S + (options->now ? 0 : app->config.jwks_max_age_s));
+	return create(app, options->now ? KEYS_SPREAD_S : app->config.jwks_max_age_s + KEYS_CACHES_S);
 }
 
 int

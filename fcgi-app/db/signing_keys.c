@@ -1,14 +1,15 @@
 #include "db/signing_keys.h"
 
-#define KEY_COLUMNS_SQL "kid, alg, sealed, created_at, sign_from, retired_at"
+#define KEY_COLUMNS_SQL "kid, alg, sealed, created_at, sign_from, retired_at, token_ttl_s"
 
 static const struct column columns[] = {
-	COLUMN(struct signing_key, kid),       COLUMN(struct signing_key, alg),
-	COLUMN(struct signing_key, sealed),    COLUMN(struct signing_key, created_at),
-	COLUMN(struct signing_key, sign_from), COLUMN(struct signing_key, retired_at),
+	COLUMN(struct signing_key, kid),         COLUMN(struct signing_key, alg),
+	COLUMN(struct signing_key, sealed),      COLUMN(struct signing_key, created_at),
+	COLUMN(struct signing_key, sign_from),   COLUMN(struct signing_key, retired_at),
+	COLUMN(struct signing_key, token_ttl_s),
 };
 
-enum { LIVE, ALL, INSERT, RETIRE, RETIRE_NEXT, RETIRE_SUPERSEDED };
+enum { LIVE, ALL, INSERT, RAISE_TTL, RETIRE, RETIRE_NEXT, RETIRE_SUPERSEDED };
 
 static const struct stmt stmts[] = {
 	[LIVE] = { .name = "signing_keys live",
@@ -24,10 +25,14 @@ static const struct stmt stmts[] = {
 	          .columns = columns,
 	          .n = COUNT(columns) },
 	[INSERT] = { .name = "signing_keys insert",
-	             .sql = "INSERT INTO signing_keys (kid, alg, sealed, created_at, sign_from) SELECT ?, ?, ?, "
+	             .sql = "INSERT INTO signing_keys (kid, alg, sealed, token_ttl_s, created_at, sign_from) SELECT ?, ?, "
+	                    "?, ?, "
 	                    "UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL ? SECOND FROM DUAL "
 	                    "WHERE (SELECT COUNT(*) FROM signing_keys WHERE retired_at IS NULL) < ?",
-	             .params = 5 },
+	             .params = 6 },
+	[RAISE_TTL] = { .name = "signing_keys raise ttl",
+	                .sql = "UPDATE signing_keys SET token_ttl_s = ? WHERE kid = ? AND token_ttl_s < ?",
+	                .params = 3 },
 	[RETIRE] = { .name = "signing_keys retire",
 	             .sql = "UPDATE signing_keys SET retired_at = UTC_TIMESTAMP(3) WHERE kid = ? AND retired_at IS NULL "
 	                    "AND EXISTS (SELECT 1 FROM signing_keys other WHERE other.kid <> ? "
@@ -37,12 +42,12 @@ static const struct stmt stmts[] = {
 	                  .sql = "UPDATE signing_keys SET retired_at = UTC_TIMESTAMP(3) WHERE retired_at IS NULL "
 	                         "AND sign_from > UTC_TIMESTAMP(3) + INTERVAL ? SECOND",
 	                  .params = 1 },
+	/* The newer one has to be live: where it was retired, the older one signs again. */
 	[RETIRE_SUPERSEDED] = { .name = "signing_keys retire superseded",
-	                        .sql =
-	                            "UPDATE signing_keys old JOIN (SELECT MAX(sign_from) AS since FROM signing_keys "
-	                            "WHERE retired_at IS NULL AND sign_from < UTC_TIMESTAMP(3) - INTERVAL ? SECOND) newer "
-	                            "SET old.retired_at = UTC_TIMESTAMP(3) "
-	                            "WHERE old.retired_at IS NULL AND old.sign_from < newer.since",
+	                        .sql = "UPDATE signing_keys SET retired_at = UTC_TIMESTAMP(3) WHERE retired_at IS NULL "
+	                               "AND EXISTS (SELECT 1 FROM signing_keys newer WHERE newer.retired_at IS NULL "
+	                               "AND newer.sign_from > signing_keys.sign_from AND newer.sign_from <= "
+	                               "UTC_TIMESTAMP(3) - INTERVAL signing_keys.token_ttl_s + ? SECOND)",
 	                        .params = 1 },
 };
 
@@ -73,9 +78,15 @@ run_one(struct db *db, int stmt, const struct arg *args, size_t n)
 enum err
 signing_keys_insert(struct db *db, const struct signing_key *key, uint32_t delay_s, size_t max)
 {
-	return run_one(
-		db, INSERT,
-		ARGS(arg_text(key->kid), arg_text(key->alg), arg_bytes(&key->sealed), arg_u64(delay_s), arg_u64(max)));
+	return run_one(db, INSERT,
+	               ARGS(arg_text(key->kid), arg_text(key->alg), arg_bytes(&key->sealed), arg_u64(key->token_ttl_s),
+	                    arg_u64(delay_s), arg_u64(max)));
+}
+
+enum err
+signing_keys_raise_ttl(struct db *db, struct str kid, uint32_t ttl_s)
+{
+	return db_run(db, &stmts[RAISE_TTL], ARGS(arg_u64(ttl_s), arg_str(kid), arg_u64(ttl_s)), NULL);
 }
 
 enum err
@@ -91,7 +102,7 @@ signing_keys_retire_next(struct db *db, uint32_t age_s)
 }
 
 enum err
-signing_keys_retire_superseded(struct db *db, uint32_t age_s)
+signing_keys_retire_superseded(struct db *db, uint32_t slack_s)
 {
-	return db_run(db, &stmts[RETIRE_SUPERSEDED], ARGS(arg_u64(age_s)), NULL);
+	return db_run(db, &stmts[RETIRE_SUPERSEDED], ARGS(arg_u64(slack_s)), NULL);
 }

@@ -9,6 +9,7 @@ struct signing_key {
 	char alg[9]; /* "ES256", "RS256" or "HS256" */
 	struct bytes sealed;
 	struct timestamp created_at, sign_from, retired_at; /* retired_at.ms 0: not retired */
+	uint32_t token_ttl_s;                               /* the longest life of a token that it signed */
 };
 
 /* The newest `max` keys that are not retired, oldest sign_from first. */
@@ -16,15 +17,16 @@ enum err signing_keys_live(struct db *db, struct signing_key *out, size_t max, s
 /* The newest `max` keys, retired ones included. */
 enum err signing_keys_all(struct db *db, struct signing_key *out, size_t max, size_t *n_out) MUST_USE;
 
-/* Adds a key that signs in delay_s seconds. Reads kid, alg and sealed. ERR_NO_ROW: `max` keys are live already.
+/* Adds a key that signs in delay_s seconds. Reads kid, alg, sealed and token_ttl_s. ERR_NO_ROW: `max` keys are live already.
  * ERR_DUPLICATE: the kid is taken. */
 enum err signing_keys_insert(struct db *db, const struct signing_key *key, uint32_t delay_s, size_t max) MUST_USE;
+/* From now on this key signs tokens that live so long; less than before changes nothing. */
+enum err signing_keys_raise_ttl(struct db *db, struct str kid, uint32_t ttl_s) MUST_USE;
 /* ERR_NO_ROW: no such key, it was retired before, or no other could sign at this moment. */
 enum err signing_keys_retire(struct db *db, struct str kid) MUST_USE;
 /* Retires the keys that are to sign only more than age_s seconds from now. */
 enum err signing_keys_retire_next(struct db *db, uint32_t age_s) MUST_USE;
-/* Retires what was superseded more than age_s seconds ago: with age_s the longest life of a token, nothing it signed is
- * valid. */
-enum err signing_keys_retire_superseded(struct db *db, uint32_t age_s) MUST_USE;
+/* Retires every key that has had a successor for its token_ttl_s and slack_s seconds more: nothing it signed is valid. */
+enum err signing_keys_retire_superseded(struct db *db, uint32_t slack_s) MUST_USE;
 
 #endif

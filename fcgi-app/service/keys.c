@@ -75,17 +75,83 @@ rebuild(struct app *app, const struct signing_key *rows, size_t n)
 	return keyring_replace(&app->keyring, keys, kept);
 }
 
+/* From this moment on nothing that the key signed can be valid, if `newer` took over from it. */
+static struct timestamp
+over_at(const struct signing_key *key, struct timestamp newer)
+{
+	return (struct timestamp){ newer.ms + ((int64_t)key->token_ttl_s + KEYS_LEEWAY_S) * 1000 };
+}
+
+/* Whether a key that this worker holds has taken over so long ago. One that does not open may not: it signs nothing. */
+static bool
+superseded(const struct keyring *ring, const struct signing_key *row, struct timestamp now)
+{
+	for (size_t i = 0; i < ring->n; i++)
+		if (ring->keys[i].sign_from.ms > row->sign_from.ms && over_at(row, ring->keys[i].sign_from).ms <= now.ms)
+			return true;
+	return false;
+}
+
+/* What the rows should say of the keys, where they do not. What fails is done when they are read again: keys are good in a
+ * database that takes no writes, too. */
+static void
+tend(struct app *app, const struct signing_key *rows, size_t n)
+{
+	const struct timestamp now = clock_now();
+	const struct key *signer = keyring_signer(&app->keyring, now);
+	const uint32_t ttl_s = app->config.access_ttl_s;
+	bool due = false;
+
+	for (size_t i = 0; i < n; i++) {
+		due = due || superseded(&app->keyring, &rows[i], now);
+		/* The one that signs, and those that will. */
+		if (signer != NULL && rows[i].sign_from.ms >= signer->sign_from.ms && rows[i].token_ttl_s < ttl_s
+		    && signing_keys_raise_ttl(app->db, str_of(rows[i].kid), ttl_s) != OK)
+			return;
+	}
+	if (due && signing_keys_retire_superseded(app->db, KEYS_LEEWAY_S) != OK)
+		return;
+}
+
 enum err
 keys_read(struct app *app)
 {
 	struct signing_key rows[KEYRING_MAX];
 	size_t n;
 
-	const enum err err = signing_keys_live(app->db, rows, COUNT(rows), &n);
+	enum err err = signing_keys_live(app->db, rows, COUNT(rows), &n);
 	if (err != OK)
 		return err;
 	app->keys_read_us = clock_mono_us();
-	return rebuild(app, rows, n);
+	err = rebuild(app, rows, n);
+	if (err == OK)
+		tend(app, rows, n);
+	return err;
+}
+
+uint32_t
+keys_max_age_s(const struct app *app)
+{
+	const uint32_t max_s = app->config.jwks_max_age_s;
+	const uint64_t age_us = clock_mono_us() - app->keys_read_us;
+
+	if (age_us <= (uint64_t)KEYS_REFRESH_MS * 1000)
+		return max_s;
+	return age_us / 1000000 < max_s ? max_s - (uint32_t)(age_us / 1000000) : 0;
+}
+
+struct timestamp
+keys_until(const struct signing_key *key, const struct signing_key *all, size_t n)
+{
+	struct timestamp first = { 0 };
+
+	if (key->retired_at.ms != 0)
+		return key->retired_at;
+	for (size_t i = 0; i < n; i++)
+		if (all[i].retired_at.ms == 0 && all[i].sign_from.ms > key->sign_from.ms
+		    && (first.ms == 0 || all[i].sign_from.ms < first.ms))
+			first = all[i].sign_from;
+	return first.ms == 0 ? first : over_at(key, first);
 }
 
 /* Whether `since` (0: never) lies more than ms milliseconds back. */
@@ -121,14 +187,14 @@ keys_read_for_unknown(struct app *app)
 enum err
 keys_create(struct app *app, uint32_t delay_s, char kid_out[KID_SIZE])
 {
-	struct signing_key row = { 0 };
+	struct signing_key row = { .token_ttl_s = app->config.access_ttl_s };
 	struct bytes plain = { 0 };
 	unsigned char id[KID_BYTES];
 	char label[KID_SIZE + 16];
 	const struct config *config = &app->config;
 	const char *alg = token_alg_name(config->token_alg);
 
-	enum err err = signing_keys_retire_superseded(app->db, config->access_ttl_s);
+	enum err err = signing_keys_retire_superseded(app->db, KEYS_LEEWAY_S);
 	if (err == OK)
 		err = signing_keys_retire_next(app->db, delay_s);
 	if (err != OK)
