@@ -100,6 +100,7 @@ const verb = (method) => (path, options) => call(method, path, options);
 export const get = verb("GET");
 export const post = verb("POST");
 export const patch = verb("PATCH");
+export const del = verb("DELETE");
 
 /** Asserts a problem's status and code; gives the problem. */
 export function expectProblem(answer, code) {
