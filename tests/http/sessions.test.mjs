@@ -257,15 +257,28 @@ test("logout: everywhere of another type is 422, and ends nothing", async () => 
 	await refreshed(user.refresh_token);
 });
 
-test("logout by refresh token: 204, once; the one before it within the grace is as good as the current one", async () => {
+test("logout by refresh token: 204, once, and that session alone", async () => {
 	const user = await newTokens(), other = await signIn(user);
 	const { refresh_token: next } = await refreshed(user.refresh_token);
-	assert.equal((await post("/auth/logout", { json: { refresh_token: user.refresh_token } })).status, 204);
+	assert.equal((await post("/auth/logout", { json: { refresh_token: next } })).status, 204);
 	assert.equal(await stateOf(user.sid), "logout");
 	for (const token of [next, user.refresh_token])
 		expectProblem(await post("/auth/logout", { json: { refresh_token: token } }), "invalid_grant");
 	assert.equal(await statusOf(user.access_token), 401);
 	assert.equal(await statusOf(other.access_token), 200);
+});
+
+test("logout by a refresh token that is not current any more ends the session too", async () => {
+	for (const rotations of [1, 3]) {
+		const user = await newTokens();
+		let token = user.refresh_token;
+		for (let i = 0; i < rotations; i++)
+			({ refresh_token: token } = await refreshed(token));
+		const answer = await post("/auth/logout", { json: { refresh_token: user.refresh_token } });
+		assert.ok(answer.status === 204 || answer.json().code === "invalid_grant", answer.text);
+		assert.ok(["logout", "replay"].includes(await stateOf(user.sid)), `${rotations} rotations ago`);
+		assert.equal(await statusOf(user.access_token), 401);
+	}
 });
 
 test("logout by a refresh token that is none is 401 invalid_grant", async () => {
