@@ -151,12 +151,14 @@ test("verify: a session whose end was written long before it was committed is re
 	assert.deepEqual(await verifyStatuses(user.access_token), [401]);
 });
 
-test("verify: a session that has expired is refused, warm or cold", async () => {
+test("verify: a session that expires before its token does is refused from then on, warm or cold", async () => {
 	const user = await newTokens(), cold = await newTokens();
-	assert.deepEqual(await verifyStatuses(user.access_token), [200]);
 	for (const one of [user, cold])
-		await sql(`UPDATE sessions SET expires_at = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND WHERE id = ${q(one.sid)}`);
-	expectProblem(await verify(cold.access_token), "invalid_token");
+		await sql(`UPDATE sessions SET expires_at = UTC_TIMESTAMP(3) + INTERVAL 2 SECOND WHERE id = ${q(one.sid)}`);
+	assert.deepEqual(await verifyStatuses(user.access_token), [200]);
+	await sleep(2100);
+	assert.deepEqual(await verifyStatuses(user.access_token), [401], "warm");
+	assert.deepEqual(await verifyStatuses(cold.access_token), [401], "cold");
 });
 
 test("verify: others are not refused because somebody's session ended", async () => {
