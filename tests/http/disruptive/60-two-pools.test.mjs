@@ -1,0 +1,224 @@
+/*
+ * Two pools of workers on one database, each behind a web server of its own, as two machines would be: what ends on one is
+ * heard of on the other. And what /auth/verify asks the database, and does without it.
+ */
+import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { expectProblem, get } from "../lib/api.mjs";
+import { databaseBack, databaseRuns, startDatabase, stopDatabase } from "../lib/database.mjs";
+import { BASE, CHECKOUT, config, ctlOk, DIR, pidOf, run, sleep, SOCKET, sql, until, up } from "../lib/instance.mjs";
+import { freePort } from "../lib/mount.mjs";
+import { newTokens, signIn, verify, verifyStatuses } from "../lib/sessions.mjs";
+import { newPassword, statusOf } from "../lib/users.mjs";
+
+const WITHIN_MS = 1000;
+const MAX_AGE_S = 4;
+const size = Number(config("workers"));
+
+/* ---- The other pool ---- */
+
+const scratch = mkdtempSync(join(tmpdir(), "latch-pool-"));
+chmodSync(scratch, 0o755);
+const other = { dir: join(scratch, "stack") };
+const deploy = (program, ...words) => run(join(CHECKOUT, "deploy", program), ["--dir", other.dir, ...words], { timeout: 120_000, env: { ...(process.env.LATCH_BUILD && { LATCH_BUILD: process.env.LATCH_BUILD }) } });
+
+before(async () => {
+	const port = await freePort();
+	other.base = `http://127.0.0.1:${port}`;
+	const settings = { db_socket: SOCKET(), key_file: join(DIR, "secrets", "key"), db_password_file: join(DIR, "secrets", "db-password"), db_owner_password_file: join(DIR, "secrets", "db-owner-password"),
+		public_url: config("public_url"), service_name: config("service_name"), argon2_memory_kib: config("argon2_memory_kib"), argon2_passes: config("argon2_passes") };
+	const done = await deploy("up", "--port", String(port), "--workers", String(size), ...Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]));
+	assert.equal(done.code, 0, done.stdout + done.stderr);
+	const stopped = await stopOwnDatabase();
+	assert.equal(stopped.code, 0, stopped.stderr);
+});
+after(async () => {
+	const stopped = await deploy("down");
+	rmSync(scratch, { recursive: true, force: true });
+	await databaseRuns();
+	assert.equal(stopped.code, 0, stopped.stdout + stopped.stderr);
+});
+
+/* deploy/up has started one that nobody uses: its end shows that. */
+const stopOwnDatabase = () => run("sh", ["-c", 'here=$1 dir=$2 program=test; . "$here/deploy/lib/instance.sh"; stop_db', "sh", CHECKOUT, other.dir]);
+
+/* Without the conventions' checks, which look at this instance alone. */
+const POOLS = { "one pool": BASE, get "the other"() { return other.base; } };
+const ask = (base, path, { token, cookie, method = "GET", json } = {}) => fetch(base + path, { method, headers: { ...(token && { Authorization: `Bearer ${token}` }), ...(cookie && { Cookie: cookie }), ...(json && { "Content-Type": "application/json" }) }, ...(json && { body: JSON.stringify(json) }), signal: AbortSignal.timeout(10_000) });
+async function statuses(base, token, times = 4 * size) {
+	const all = await Promise.all(Array.from({ length: times }, async () => {
+		const answer = await ask(base, "/auth/verify", { token });
+		await answer.arrayBuffer();
+		return answer.status;
+	}));
+	return [...new Set(all)].sort();
+}
+
+/* Each ends a session of `user` by the pool at `base`; latchctl is neither. */
+const ENDS = {
+	"logout": (base, user) => ask(base, "/auth/logout", { method: "POST", token: user.access_token }),
+	"logout by the refresh token": (base, user) => ask(base, "/auth/logout", { method: "POST", json: { refresh_token: user.refresh_token } }),
+	"logout everywhere": (base, user) => ask(base, "/auth/logout", { method: "POST", token: user.other.access_token, json: { everywhere: true } }),
+	"a password change": (base, user) => ask(base, "/users/me/password", { method: "POST", token: user.other.access_token, json: { current_password: user.password, new_password: newPassword() } }),
+	"deletion": (base, user) => ask(base, "/users/me/delete", { method: "POST", token: user.other.access_token, json: { current_password: user.password } }),
+	"its owner": (base, user) => ask(base, `/users/me/sessions/${user.sid}`, { method: "DELETE", token: user.other.access_token }),
+	"the end of all others": (base, user) => ask(base, "/users/me/sessions", { method: "DELETE", token: user.other.access_token }),
+	"a replay": async (base, user) => {
+		let token = user.refresh_token;
+		for (let i = 0; i < 2; i++)
+			token = (await (await ask(base, "/auth/refresh", { method: "POST", json: { refresh_token: token } })).json()).refresh_token;
+		const answer = await ask(base, "/auth/refresh", { method: "POST", json: { refresh_token: user.refresh_token } });
+		return { status: answer.status === 401 ? 204 : answer.status };
+	},
+	"latchctl user disable": async (base, user) => ({ status: (await ctlOk(["user", "disable", user.id])) && 204 }),
+	"latchctl user set-password": async (base, user) => ({ status: (await ctlOk(["user", "set-password", user.email, "--generate-password"])) && 204 }),
+	"latchctl user delete": async (base, user) => ({ status: (await ctlOk(["user", "delete", user.id, "--yes"])) && 204 }),
+};
+
+test("two pools: a token of the one is good on the other", async () => {
+	const user = await newTokens();
+	for (const base of Object.values(POOLS)) {
+		assert.deepEqual(await statuses(base, user.access_token), [200]);
+		const fresh = await ask(base, "/auth/refresh", { method: "POST", json: { refresh_token: (await signIn(user)).refresh_token } });
+		assert.equal(fresh.status, 200);
+		assert.equal(await statusOf((await fresh.json()).access_token), 200);
+	}
+	assert.equal(readFileSync(join(other.dir, "log", "latch.log"), "utf8").includes("level=error"), false);
+});
+
+test("two pools: a session that ended, whatever ended it and on which, is refused by every worker of both within 1 s, and at once where the database is read", async (t) => {
+	let slowest = 0;
+	/* A few at a time: what is measured is latch, and not this machine's queue. */
+	const rounds = Object.entries(ENDS).flatMap(([what, end]) => (what.startsWith("latchctl") ? [[what, end, BASE]] : Object.entries(POOLS).map(([name, base]) => [`${what}, on ${name}`, end, base])));
+	for (let at = 0; at < rounds.length; at += 4)
+		await Promise.all(rounds.slice(at, at + 4).map(async ([what, end, where]) => {
+			const user = await newTokens();
+			user.other = await signIn(user);
+			for (const base of [...Object.values(POOLS), ...Object.values(POOLS)])
+				assert.deepEqual(await statuses(base, user.access_token), [200], what);
+			const done = await end(where, user);
+			const ended = performance.now();
+			assert.equal(done.status, 204, what);
+			for (const base of Object.values(POOLS))
+				assert.equal((await ask(base, "/users/me", { token: user.access_token })).status, 401, `${what}: at once`);
+			await sleep(Math.max(0, WITHIN_MS - (performance.now() - ended)));
+			slowest = Math.max(slowest, performance.now() - ended);
+			for (const [name, base] of Object.entries(POOLS))
+				assert.deepEqual(await statuses(base, user.access_token), [401], `${what}: ${name} after ${WITHIN_MS} ms`);
+		}));
+	t.diagnostic(`${rounds.length} ends, looked at no later than ${slowest.toFixed(0)} ms after`);
+});
+
+test("two pools: a worker that nobody asked for longer than the feed reaches back knows of what ended meanwhile", async () => {
+	const changed = await deploy("up", "--set", `revocation_max_age_s=${MAX_AGE_S}`);
+	assert.equal(changed.code, 0, changed.stdout + changed.stderr);
+	const user = await newTokens(), gone = await signIn(user), stays = await signIn(user);
+	for (const token of [gone.access_token, stays.access_token])
+		assert.deepEqual(await statuses(other.base, token), [200]);
+	await sleep(1000);
+	assert.equal((await ENDS.logout(BASE, gone)).status, 204);
+	/* Longer than a session's end stays in a feed of "the last seconds". */
+	await sql(`UPDATE sessions SET ended_at = ended_at - INTERVAL 1 HOUR WHERE id = '${gone.sid}'`);
+	await sleep(1000 * MAX_AGE_S + 500);
+	assert.deepEqual(await statuses(other.base, gone.access_token), [401]);
+	assert.deepEqual(await statuses(other.base, stays.access_token), [200]);
+});
+
+/* ---- The database and /auth/verify ---- */
+
+async function statements() {
+	const rows = await sql("SHOW GLOBAL STATUS WHERE Variable_name IN ('Com_stmt_execute', 'Com_stmt_prepare', 'Com_select', 'Com_update', 'Com_insert', 'Com_delete', 'Com_commit', 'Com_begin')");
+	return Object.fromEntries(rows.map(([name, value]) => [name, Number(value)]));
+}
+
+test("verify: a warm check makes no statement but the feed's, at most once in 800 ms a worker", async (t) => {
+	const down = await run("sh", ["-c", 'here=$1 dir=$2 program=test; . "$here/deploy/lib/instance.sh"; stop_pool', "sh", CHECKOUT, other.dir]);
+	assert.equal(down.code, 0, down.stderr);
+	const user = await newTokens();
+	for (let i = 0; i < 4; i++)
+		assert.deepEqual(await verifyStatuses(user.access_token, 8 * size), [200]);
+	const before = await statements(), from = performance.now();
+	let checks = 0;
+	while (performance.now() - from < 3000) {
+		assert.deepEqual(await statuses(BASE, user.access_token, 2 * size), [200]);
+		checks += 2 * size;
+	}
+	const seconds = (performance.now() - from) / 1000, done = await statements();
+	const executed = done.Com_stmt_execute - before.Com_stmt_execute, most = size * (Math.ceil(seconds / 0.8) + 1);
+	t.diagnostic(`${checks} warm checks in ${seconds.toFixed(1)} s: ${executed} statements executed, ${most} allowed`);
+	assert.ok(checks > 20 * size, "hardly any checks");
+	assert.ok(executed > 0, "the feed was never read");
+	assert.ok(executed <= most, `${executed} statements for ${checks} checks, ${most} allowed`);
+	for (const name of ["Com_stmt_prepare", "Com_update", "Com_insert", "Com_delete", "Com_commit", "Com_begin"])
+		assert.equal(done[name] - before[name], 0, name);
+});
+
+/* Checks on and on until `ms` have passed: [{at, status}], by when they began, from now on. */
+async function watch(token, ms) {
+	const from = performance.now(), seen = [];
+	while (performance.now() - from < ms) {
+		const at = performance.now() - from;
+		const answers = await Promise.all(Array.from({ length: size }, () => verify(token)));
+		seen.push(...answers.map((answer) => ({ at, status: answer.status, end: performance.now() - from })));
+		await sleep(50);
+	}
+	return seen;
+}
+
+test("verify: without the database who is known is let in until revocation_max_age_s and no longer, who is not known never", async (t) => {
+	const was = config("revocation_max_age_s");
+	assert.equal((await up(["--set", `revocation_max_age_s=${MAX_AGE_S}`])).code, 0);
+	try {
+		const user = await newTokens(), cold = await signIn(user);
+		for (let i = 0; i < 4; i++)
+			assert.deepEqual(await verifyStatuses(user.access_token, 8 * size), [200]);
+		await stopDatabase("SIGKILL");
+		const seen = watch(user.access_token, 1000 * MAX_AGE_S + 1500);
+		for (let i = 0; i < 2 * size; i++)
+			expectProblem(await verify(cold.access_token), "unavailable");
+		const checks = await seen;
+		assert.deepEqual([...new Set(checks.map(({ status }) => status))].sort(), [200, 503]);
+		const last = Math.max(...checks.filter(({ status }) => status === 200).map(({ at }) => at)), first = Math.min(...checks.filter(({ status }) => status === 503).map(({ at }) => at));
+		t.diagnostic(`let in until ${last.toFixed(0)} ms after the database's death, refused from ${first.toFixed(0)} ms on`);
+		assert.ok(last <= 1000 * MAX_AGE_S, `let in after ${last.toFixed(0)} ms`);
+		/* Each worker's feed was at most 800 ms old, or it had not been asked for some time. */
+		const early = checks.filter(({ at }) => at < 1000 * MAX_AGE_S - 2000);
+		assert.ok(early.length >= size && early.every(({ status }) => status === 200), `refused too soon: from ${first.toFixed(0)} ms on`);
+		expectProblem(await verify(user.access_token), "unavailable");
+		expectProblem(await get("/auth/verify", { token: "x" }), "invalid_token");
+		expectProblem(await get("/auth/verify"), "unauthorized");
+		await startDatabase();
+		await databaseBack();
+		await until(async () => (await verifyStatuses(user.access_token)).join() === "200", 2000, "200 after the database's return");
+		assert.deepEqual(await verifyStatuses(cold.access_token), [200]);
+	} finally {
+		await databaseRuns();
+		assert.equal((await up(["--set", `revocation_max_age_s=${was}`])).code, 0);
+	}
+});
+
+test("verify: while the database hangs it is answered within 5 s, and who is known is let in until revocation_max_age_s and no longer", async () => {
+	const was = config("revocation_max_age_s");
+	assert.equal((await up(["--set", `revocation_max_age_s=${MAX_AGE_S}`])).code, 0);
+	const pid = pidOf("db");
+	try {
+		const user = await newTokens();
+		for (let i = 0; i < 4; i++)
+			assert.deepEqual(await verifyStatuses(user.access_token, 8 * size), [200]);
+		process.kill(pid, "SIGSTOP");
+		const checks = await watch(user.access_token, 1000 * MAX_AGE_S + 1500);
+		for (const { at, end, status } of checks) {
+			assert.ok([200, 503].includes(status), String(status));
+			assert.ok(end - at < 5000, `${(end - at).toFixed(0)} ms`);
+			assert.ok(status === 503 || at <= 1000 * MAX_AGE_S, `let in ${at.toFixed(0)} ms after`);
+		}
+		assert.ok(checks.some(({ status }) => status === 200) && checks.some(({ status }) => status === 503));
+	} finally {
+		process.kill(pid, "SIGCONT");
+		await databaseBack();
+		assert.equal((await up(["--set", `revocation_max_age_s=${was}`])).code, 0);
+	}
+});
