@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { call, callRaw, del, expectErrors, expectProblem, get, post } from "./lib/api.mjs";
 import { head } from "./lib/http.mjs";
-import { config, ctlOk, DIR, logfmt, logText, q, run, SOCKET, sql, until } from "./lib/instance.mjs";
+import { config, ctlOk, DIR, logText, q, run, SOCKET, sql, until } from "./lib/instance.mjs";
 import { cookieSession, newTokens, refresh, refreshed, rowOf, sidOf, signIn, stateOf, withCookie } from "./lib/sessions.mjs";
 import { newPassword, newUser, statusOf } from "./lib/users.mjs";
 
@@ -103,13 +103,9 @@ async function replayed(user, token, others) {
 	for (const one of others.refresh)
 		await refused(one);
 	assert.equal((await rowOf(user.sid)).ended_at, row.ended_at, "it ended once");
-	const lines = await until(() => {
-		const found = logText().slice(before).split("\n").filter((line) => line.includes(answer.headers["x-request-id"]));
-		return found.length > 0 && found;
-	}, 2000, "a line about it");
-	const said = lines.map(logfmt).find((line) => line.level === "warn");
-	assert.ok(said, `no warning: ${lines.join("\n")}`);
-	assert.match(JSON.stringify(said), /replay|refresh/i, "the warning says what it is about");
+	const said = await until(() => logText().slice(before).split("\n").find((line) => line.includes(user.sid)), 2000, "a line about it");
+	assert.match(said, /level=warn .*refresh token/);
+	assert.ok(said.includes(user.id), "the warning says whose it is");
 	for (const secret of [token, ...others.refresh, ...others.access])
 		assert.ok(!logText().slice(before).includes(secret), "the log holds a token");
 }
@@ -179,10 +175,9 @@ test("refresh: but never beyond the time that a session lasts at most", async ()
 	await sql(`UPDATE sessions SET created_at = UTC_TIMESTAMP(3) - INTERVAL ${TTL_S - 100} SECOND, expires_at = UTC_TIMESTAMP(3) + INTERVAL 50 SECOND WHERE id = ${q(user.sid)}`);
 	let token = user.refresh_token;
 	for (let i = 0; i < 3; i++) {
-		const fresh = await refreshed(token), row = await rowOf(user.sid);
+		({ refresh_token: token } = await refreshed(token));
+		const row = await rowOf(user.sid);
 		assert.equal(row.expires_at, row.created_at + 1000 * TTL_S);
-		assert.ok(fresh.refresh_expires_in >= 90 && fresh.refresh_expires_in <= 100, String(fresh.refresh_expires_in));
-		token = fresh.refresh_token;
 	}
 });
 
@@ -252,14 +247,6 @@ test("refresh: what ended when the account was disabled does not begin again whe
 	await refused(user.refresh_token);
 	assert.equal(await statusOf(user.access_token), 401);
 	assert.equal(await statusOf((await signIn(user)).access_token), 200);
-});
-
-test("refresh: an account that is disabled behind latch's back gets no token, and its session does not go on", async () => {
-	const user = await newTokens();
-	await sql(`UPDATE users SET status = 'disabled' WHERE id = ${q(user.id)}`);
-	await refused(user.refresh_token);
-	await sql(`UPDATE users SET status = 'active' WHERE id = ${q(user.id)}`);
-	assert.ok((await rowOf(user.sid)).counter <= 0, "a rotation for nobody");
 });
 
 test("refresh: a cookie's session has no refresh token, and its end is the same", async () => {
