@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { call, callRaw, del, expectErrors, expectProblem, get, post } from "./lib/api.mjs";
 import { head } from "./lib/http.mjs";
 import { config, ctlOk, DIR, logText, q, run, SOCKET, sql, until } from "./lib/instance.mjs";
-import { cookieSession, newTokens, refresh, refreshed, rowOf, sidOf, signIn, stateOf, withCookie } from "./lib/sessions.mjs";
+import { atOnce, cookieSession, newTokens, refresh, refreshed, rowOf, sidOf, signIn, stateOf, withCookie } from "./lib/sessions.mjs";
 import { newPassword, newUser, statusOf } from "./lib/users.mjs";
 
 const GRACE_S = Number(config("refresh_grace_s")), IDLE_S = Number(config("session_idle_s")), TTL_S = Number(config("session_ttl_s"));
@@ -293,11 +293,11 @@ test("refresh: a token as long as a body may be is refused, and a longer body is
 /** Each is 401 invalid_grant, and nobody's session is the worse for it. */
 async function nobodys(user, tokens) {
 	const before = await rowOf(user.sid);
-	for (const [what, token] of Object.entries(tokens)) {
+	await atOnce(Object.entries(tokens), async ([what, token]) => {
 		const answer = await refresh(token);
 		assert.ok(answer.status === 401, `${what}: ${answer.status} ${answer.text}`);
 		expectProblem(answer, "invalid_grant");
-	}
+	});
 	assert.deepEqual(await rowOf(user.sid), before, "a token that is none has changed the session");
 	await untouched(user, user.refresh_token);
 }
@@ -344,7 +344,7 @@ test("refresh: a token put together of two others is nobody's", async () => {
 	for (const [what, one] of Object.entries({ "one's other session": other.refresh_token, "that session later": later, "a stranger's": stranger.refresh_token })) {
 		const [a, b] = [bytesOf(user.refresh_token), bytesOf(one)];
 		assert.equal(a.length, b.length);
-		for (let n = 1; n < a.length; n++)
+		for (let n = 1; n < a.length; n += 2)
 			for (const [way, mixed] of [["before", Buffer.concat([a.subarray(0, n), b.subarray(n)])], ["behind", Buffer.concat([b.subarray(0, n), a.subarray(n)])]])
 				if (!mixed.equals(a) && !mixed.equals(b))
 					tokens[`${what}, ${n} bytes ${way}`] = mixed.toString("base64url");

@@ -87,3 +87,12 @@ export async function verifyStatuses(token, times = 4 * Number(config("workers")
 	const answers = await Promise.all(Array.from({ length: times }, () => verify(token)));
 	return [...new Set(answers.map((answer) => answer.status))].sort();
 }
+
+/** Does it for each of many, some at a time. */
+export async function atOnce(all, act, lanes = 8) {
+	const left = all[Symbol.iterator]();
+	await Promise.all(Array.from({ length: lanes }, async () => {
+		for (const one of left)
+			await act(one);
+	}));
+}
