@@ -7,8 +7,8 @@
  * of another type than its member is converted by the server's library, or fails as one that does not fit.
  *
  * A connection that broke is given up at once and made anew between requests (db_begin_request), never within one: a
- * half-done transaction cannot continue on a new connection. Nothing is retried here but a whole transaction
- * (db_transaction).
+ * half-done transaction cannot continue on a new connection. Nothing is retried here but a whole transaction that lost a
+ * deadlock (db_transaction, and db_run outside of one).
  */
 #ifndef LATCH_DB_DB_H
 #define LATCH_DB_DB_H
@@ -122,7 +122,7 @@ bool db_locked_out(const struct db *db);
 bool db_timed_out(const struct db *db);
 
 /* Runs a statement that gives no rows. ERR_DUPLICATE: a unique key is taken. *matched (may be NULL): rows that its
- * WHERE found, or that it inserted. */
+ * WHERE found, or that it inserted. Outside of a transaction it is run again, at most twice, when it lost a deadlock. */
 enum err db_run(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n, uint64_t *matched) MUST_USE;
 /* Runs a statement that gives at most one row. ERR_NO_ROW when it gives none. */
 enum err db_row(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n, void *row_out) MUST_USE;

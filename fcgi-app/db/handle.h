@@ -21,6 +21,7 @@ struct db {
 	MYSQL_STMT *prepared[PREPARED_MAX];
 	bool broken; /* the connection must not be used again */
 	bool schema_disagrees;
+	bool in_transaction;
 	bool deadlocked; /* the server gave up the transaction: it has been rolled back */
 	uint64_t last_failure_us;
 	unsigned failed_code;                 /* the server's, of the last failure */

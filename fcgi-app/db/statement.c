@@ -222,8 +222,16 @@ enum err
 db_run(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n, uint64_t *matched)
 {
 	MYSQL_STMT *handle;
-	const enum err err = execute(db, stmt, args, n, &handle);
+	enum err err = ERR_DB;
 
+	/* On its own it is a whole transaction, and what lost a deadlock has done nothing. */
+	for (int i = 0; i < TRANSACTION_TRIES; i++) {
+		if (!db->in_transaction)
+			db->deadlocked = false;
+		err = execute(db, stmt, args, n, &handle);
+		if (err == OK || !db->deadlocked || db->in_transaction)
+			break;
+	}
 	if (err == OK && matched != NULL)
 		*matched = mysql_stmt_affected_rows(handle);
 	return err;
@@ -292,7 +300,9 @@ transaction_once(struct db *db, db_work *work, void *argument)
 	enum err err = db_run_text(db, "START TRANSACTION");
 	if (err != OK)
 		return err;
+	db->in_transaction = true;
 	err = work(db, argument);
+	db->in_transaction = false;
 	/* After a deadlock the server has rolled back, and a COMMIT would say OK with nothing written. */
 	if (err == OK && !db->deadlocked && (err = db_run_text(db, "COMMIT")) == OK)
 		return OK;
