@@ -12,7 +12,7 @@ enum { MEMORY_SLOTS = 1024 };
 
 struct remembered {
 	struct uuid user, session;
-	int64_t expires_at_s; /* by the wall clock: the token's exp */
+	int64_t expires_at_s; /* by the wall clock: the token's exp, or its session's end before that */
 	int64_t until_ms;     /* by the monotonic clock; 0: an empty slot */
 	unsigned char digest[TOKEN_DIGEST_SIZE];
 	char email[sizeof(((struct user *)0)->email)];

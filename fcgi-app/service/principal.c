@@ -58,7 +58,7 @@ read_principal(struct app *app, const struct uuid *session, const struct uuid *u
 	if (err == ERR_NO_ROW || (err == OK && !session_good(&row, clock_now())))
 		err = ERR_TOKEN;
 	if (err == OK)
-		*out = (struct principal){ .session = *session, .user = row.user };
+		*out = (struct principal){ .session = *session, .user = row.user, .expires_at = row.expires_at };
 	*seen_ms_out = row.last_seen_at.ms;
 	explicit_bzero(&row, sizeof(row));
 	return err;
@@ -179,9 +179,10 @@ prove_and_remember(struct app *app, const struct credential *credential, const s
 		err = principal_of_claim(app, credential, &claim, client, out);
 	if (err != OK)
 		return err;
+	const int64_t session_end_s = out->expires_at.ms / 1000;
 	struct remembered entry = { .user = out->user.id,
 		                        .session = out->session,
-		                        .expires_at_s = claim.expires_at_s,
+		                        .expires_at_s = claim.expires_at_s < session_end_s ? claim.expires_at_s : session_end_s,
 		                        .until_ms = mono_ms() + REMEMBERED_S * INT64_C(1000) };
 	memcpy(entry.digest, digest, sizeof(entry.digest));
 	memcpy(entry.email, out->user.email, sizeof(entry.email));
