@@ -15,7 +15,7 @@ import { newTokens, signIn, verify, verifyStatuses } from "../lib/sessions.mjs";
 import { newPassword, statusOf } from "../lib/users.mjs";
 
 const WITHIN_MS = 1000;
-const MAX_AGE_S = 4;
+const MAX_AGE_S = 3;
 const size = Number(config("workers"));
 
 /* ---- The other pool ---- */
@@ -25,7 +25,9 @@ chmodSync(scratch, 0o755);
 const other = { dir: join(scratch, "stack") };
 const deploy = (program, ...words) => run(join(CHECKOUT, "deploy", program), ["--dir", other.dir, ...words], { timeout: 120_000, env: { ...(process.env.LATCH_BUILD && { LATCH_BUILD: process.env.LATCH_BUILD }) } });
 
+const WAS = config("revocation_max_age_s");
 before(async () => {
+	assert.equal((await up(["--set", `revocation_max_age_s=${MAX_AGE_S}`])).code, 0);
 	const port = await freePort();
 	other.base = `http://127.0.0.1:${port}`;
 	const settings = { db_socket: SOCKET(), key_file: join(DIR, "secrets", "key"), db_password_file: join(DIR, "secrets", "db-password"), db_owner_password_file: join(DIR, "secrets", "db-owner-password"),
@@ -39,6 +41,7 @@ after(async () => {
 	const stopped = await deploy("down");
 	rmSync(scratch, { recursive: true, force: true });
 	await databaseRuns();
+	assert.equal((await up(["--set", `revocation_max_age_s=${WAS}`])).code, 0);
 	assert.equal(stopped.code, 0, stopped.stdout + stopped.stderr);
 });
 
@@ -131,7 +134,10 @@ async function statements() {
 	return Object.fromEntries(rows.map(([name, value]) => [name, Number(value)]));
 }
 
-test("verify: a warm check makes no statement but the feed's, at most once in 800 ms a worker", async (t) => {
+/* How often a worker looks at the feed, and at the signing keys. */
+const FEED_S = 0.8, KEYS_S = 2;
+
+test("verify: a warm check makes no statement but the feed's, at most once in 800 ms a worker, and the keys', once in 2 s", async (t) => {
 	const user = await newTokens();
 	for (let i = 0; i < 4; i++)
 		assert.deepEqual(await verifyStatuses(user.access_token, 8 * size), [200]);
@@ -142,7 +148,7 @@ test("verify: a warm check makes no statement but the feed's, at most once in 80
 		checks += 2 * size;
 	}
 	const seconds = (performance.now() - from) / 1000, done = await statements();
-	const executed = done.Com_stmt_execute - before.Com_stmt_execute, most = size * (Math.ceil(seconds / 0.8) + 1);
+	const executed = done.Com_stmt_execute - before.Com_stmt_execute, most = size * (Math.ceil(seconds / FEED_S) + 1 + Math.ceil(seconds / KEYS_S));
 	t.diagnostic(`${checks} warm checks in ${seconds.toFixed(1)} s: ${executed} statements executed, ${most} allowed`);
 	assert.ok(checks > 20 * size, "hardly any checks");
 	assert.ok(executed > 0, "the feed was never read");
@@ -164,8 +170,6 @@ async function watch(token, ms) {
 }
 
 test("verify: without the database who is known is let in until revocation_max_age_s and no longer, who is not known never", async (t) => {
-	const was = config("revocation_max_age_s");
-	assert.equal((await up(["--set", `revocation_max_age_s=${MAX_AGE_S}`])).code, 0);
 	try {
 		const user = await newTokens(), cold = await signIn(user);
 		for (let i = 0; i < 4; i++)
@@ -183,7 +187,7 @@ test("verify: without the database who is known is let in until revocation_max_a
 		const early = checks.filter(({ at }) => at < 1000 * MAX_AGE_S - 2000);
 		assert.ok(early.length >= size && early.every(({ status }) => status === 200), `refused too soon: from ${first.toFixed(0)} ms on`);
 		expectProblem(await verify(user.access_token), "unavailable");
-		expectProblem(await get("/auth/verify", { token: "x" }), "invalid_token");
+		assert.ok([401, 503].includes((await verify("x")).status));
 		expectProblem(await get("/auth/verify"), "unauthorized");
 		await startDatabase();
 		await databaseBack();
@@ -191,13 +195,10 @@ test("verify: without the database who is known is let in until revocation_max_a
 		assert.deepEqual(await verifyStatuses(cold.access_token), [200]);
 	} finally {
 		await databaseRuns();
-		assert.equal((await up(["--set", `revocation_max_age_s=${was}`])).code, 0);
 	}
 });
 
 test("verify: while the database hangs it is answered within 5 s, and who is known is let in until revocation_max_age_s and no longer", async () => {
-	const was = config("revocation_max_age_s");
-	assert.equal((await up(["--set", `revocation_max_age_s=${MAX_AGE_S}`])).code, 0);
 	const pid = pidOf("db");
 	try {
 		const user = await newTokens();
@@ -214,7 +215,6 @@ test("verify: while the database hangs it is answered within 5 s, and who is kno
 	} finally {
 		process.kill(pid, "SIGCONT");
 		await databaseBack();
-		assert.equal((await up(["--set", `revocation_max_age_s=${was}`])).code, 0);
 	}
 });
 
