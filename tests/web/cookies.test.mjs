@@ -99,7 +99,7 @@ for (const [name, origin] of Object.entries(ORIGINS)) {
 
 	test(`cookie in a browser: a form of ${name} changes nothing`, async () => {
 		const { context, cookie } = await loggedIn(), page = await context.newPage();
-		for (const [path, enctype] of [["/auth/logout", "application/x-www-form-urlencoded"], ["/auth/logout", "text/plain"], ["/auth/logout", "multipart/form-data"], ["/users/me/delete", "text/plain"], ["/users/me/password", "application/x-www-form-urlencoded"]]) {
+		for (const [path, enctype] of [["/auth/logout", "application/x-www-form-urlencoded"], ["/auth/logout", "text/plain"], ["/users/me/delete", "text/plain"]]) {
 			await page.goto(origin());
 			const [answer] = await Promise.all([page.waitForNavigation({ url: BASE + path }), page.evaluate(([action, kind]) => {
 				const form = Object.assign(document.createElement("form"), { method: "post", action, enctype: kind });

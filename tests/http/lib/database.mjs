@@ -8,10 +8,10 @@ import { alive, CHECKOUT, DIR, pidOf, run, sql, until } from "./instance.mjs";
 const socket = join(DIR, "run", "db.sock");
 const command = readFileSync(`/proc/${pidOf("db")}/cmdline`, "utf8").split("\0").slice(0, -1);
 
-/** Starts it with the command line that it had; resolves at once. */
-export async function startDatabase() {
+/** Starts it with the command line that it had, `first` going before it; resolves at once. */
+export async function startDatabase(first = []) {
 	const script = 'here=$1 dir=$2 program=test; shift 2; . "$here/deploy/lib/instance.sh"; launch db db.log "$@"';
-	const done = await run("sh", ["-c", script, "sh", CHECKOUT, DIR, ...command]);
+	const done = await run("sh", ["-c", script, "sh", CHECKOUT, DIR, ...first, ...command]);
 	assert.equal(done.code, 0, done.stderr);
 }
 
