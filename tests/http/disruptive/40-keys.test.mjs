@@ -3,6 +3,7 @@ import { after, test } from "node:test";
 import { expectProblem, get, patch } from "../lib/api.mjs";
 import { config, ctlOk, q, sleep, sql, until, up } from "../lib/instance.mjs";
 import { npm } from "../lib/npm.mjs";
+import { verifyStatuses } from "../lib/sessions.mjs";
 import { login, newSession, newUser, statusOf, tryLogin } from "../lib/users.mjs";
 
 const { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } = await npm("jose");
@@ -100,11 +101,14 @@ test("keys retire: its tokens are refused within seconds, others are not", async
 		return kidOf(token) !== old && token;
 	}, 10_000, "a token of the new key");
 	await sleep(6000);
+	for (const token of [user.token, fresh])
+		assert.deepEqual(await verifyStatuses(token, 64), [200]);
 	await ctlOk(["keys", "retire", old]);
-	const refused = async () => (await Promise.all(Array.from({ length: 16 }, () => statusOf(user.token)))).every((status) => status === 401);
-	await until(refused, 10_000, "401 from every worker");
+	const refused = async () => (await Promise.all(Array.from({ length: 16 }, () => statusOf(user.token)))).every((status) => status === 401) && (await verifyStatuses(user.token)).join() === "401";
+	await until(refused, 10_000, "401 from every worker, also from those that remembered it");
 	for (let i = 0; i < 16; i++)
 		assert.equal(await statusOf(fresh), 200);
+	assert.deepEqual(await verifyStatuses(fresh), [200]);
 	assert.ok(!(await published()).includes(old));
 	const out = await ctlOk(["keys", "list"]);
 	assert.match(out.split("\n").find((line) => line.includes(old)) ?? "", /retired/i);
@@ -147,11 +151,14 @@ test("keys: other algorithms sign after a rotation, and every token says which",
 test("token: it is refused from the second of its exp on, however often it was accepted before", async () => {
 	const { exp, iat } = decodeJwt(short);
 	assert.equal(exp - iat, 30);
-	if (Date.now() < exp * 1000 - 500)
+	if (Date.now() < exp * 1000 - 500) {
 		assert.equal(await statusOf(short), 200);
+		assert.deepEqual(await verifyStatuses(short, 16), [200]);
+	}
 	await sleep(Math.max(0, exp * 1000 + 50 - Date.now()));
 	for (let i = 0; i < 16; i++)
-		expectProblem(await get("/users/me", { token: short }), "invalid_token");
+		for (const path of ["/users/me", "/auth/verify"])
+			expectProblem(await get(path, { token: short }), "invalid_token");
 	expectProblem(await patch("/users/me", { token: short, json: { name: "late" } }), "invalid_token");
 	assert.ok(Date.now() - shortFrom > 29_000);
 });
