@@ -135,7 +135,8 @@ credential_of(const struct ctx *c, struct credential *out)
 	const enum err err = bearer_token(request, &token);
 
 	*out = (struct credential){ CREDENTIAL_NONE, { 0 } };
-	if (cookies > 1 || (cookies == 1 && err != ERR_NO_ROW))
+	/* A second Cookie header, which no client may send (RFC 6265, 5.4), is joined to the first by some web servers only. */
+	if (cookies > 1 || request->cookie_twice || (cookies == 1 && err != ERR_NO_ROW))
 		return ERR_AMBIGUOUS;
 	if (cookies == 0) {
 		if (err == OK)

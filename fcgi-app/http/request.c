@@ -44,6 +44,8 @@ read_parameter(struct request *out, struct str name, struct str value, struct st
 		 * the same parameter). */
 		if (member == &out->x_forwarded_for && member->p != NULL)
 			member->n = 0;
+		if (member == &out->cookie && member->p != NULL)
+			out->cookie_twice = true;
 		if (member->p == NULL) /* the first counts, as everywhere with FastCGI */
 			*member = value;
 		/* A query is looked at where a route takes one. */
