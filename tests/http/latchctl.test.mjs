@@ -111,7 +111,7 @@ test("latchctl: help names every command", async () => {
 	const done = await ctl(["--help"]);
 	const out = done.stdout || done.stderr;
 	assert.equal(done.code, 0, out);
-	for (const word of ["migrate", "keys list", "keys create", "keys rotate", "keys retire", "user add", "user show", "user list", "user set-password", "user disable", "user enable", "user delete", "doctor"])
+	for (const word of ["migrate", "gc", "keys list", "keys create", "keys rotate", "keys retire", "user add", "user show", "user list", "user set-password", "user disable", "user enable", "user delete", "doctor"])
 		assert.ok(out.includes(word), `${word} is missing:\n${out}`);
 });
 
