@@ -27,8 +27,9 @@ static const struct column plan_columns[] = {
 };
 static const struct column count_column = { COLUMN_U32, 0, sizeof(uint32_t) };
 
-/* Walks along the key, as far as its rows are old. */
-#define OLD_SQL(table, key) "FROM " table " old WHERE " key " >= ? AND " key " < UTC_TIMESTAMP(3) - INTERVAL 1 DAY"
+/* Walks along the key, as far as its rows are old; `only`: a condition on what comes before it in its index, or "". */
+#define OLD_SQL(table, only, key) \
+	"FROM " table " old WHERE " only key " >= ? AND " key " < UTC_TIMESTAMP(3) - INTERVAL 1 DAY"
 /* Whether there is this row in another index, which there is: so the index's page is read. */
 #define IN_INDEX_SQL(table, index, same) \
 	"EXISTS(SELECT 1 FROM " table " o FORCE INDEX (" index ") WHERE " same " AND o.id = old.id)"
@@ -42,22 +43,22 @@ enum { OLDEST, REMOVE, ESTIMATE, WAITING, KINDS };
  * using a row is never made to lose.
  */
 /* clang-format off */
-#define CHORE_STATEMENTS(label, table, key, warm) \
+#define CHORE_STATEMENTS(label, table, only, key, warm) \
 	{ .name = label " oldest", \
 	  .sql = "SET STATEMENT max_statement_time = 0.04 FOR " \
 	         "SELECT COUNT(*), COALESCE(CAST(MAX(at) AS CHAR), ''), BIT_OR(warm) FROM " \
-	         "(SELECT " key " AS at, " warm " AS warm " OLD_SQL(table, key) " ORDER BY " key " LIMIT ?) oldest", \
+	         "(SELECT " key " AS at, " warm " AS warm " OLD_SQL(table, only, key) " ORDER BY " key " LIMIT ?) oldest", \
 	  .params = 2, .columns = oldest_columns, .n = COUNT(oldest_columns) }, \
 	{ .name = label " remove", \
 	  .sql = "SET STATEMENT innodb_lock_wait_timeout = 0 FOR " \
-	         "DELETE FROM " table " WHERE " key " >= ? AND " key " <= ? AND " \
+	         "DELETE FROM " table " WHERE " only key " >= ? AND " key " <= ? AND " \
 	         key " < UTC_TIMESTAMP(3) - INTERVAL 1 DAY ORDER BY " key " LIMIT ?", \
 	  .params = 3 }, \
-	{ .name = label " estimate", .sql = "EXPLAIN SELECT 1 " OLD_SQL(table, key), \
+	{ .name = label " estimate", .sql = "EXPLAIN SELECT 1 " OLD_SQL(table, only, key), \
 	  .params = 1, .columns = plan_columns, .n = COUNT(plan_columns) }, \
 	{ .name = label " waiting", \
 	  .sql = "SET STATEMENT max_statement_time = 1 FOR SELECT COUNT(*) FROM " \
-	         "(SELECT 1 " OLD_SQL(table, key) " LIMIT ?) waiting", \
+	         "(SELECT 1 " OLD_SQL(table, only, key) " LIMIT ?) waiting", \
 	  .params = 2, .columns = &count_column, .n = 1 }
 /* clang-format on */
 
@@ -66,11 +67,12 @@ enum { OLDEST, REMOVE, ESTIMATE, WAITING, KINDS };
 #define BY_END_SQL IN_INDEX_SQL("sessions", "sessions_ended", "o.ended_at <=> old.ended_at")
 #define BY_EXPIRY_SQL IN_INDEX_SQL("sessions", "sessions_expiry", "o.expires_at = old.expires_at")
 
-enum { SESSIONS_ENDED, SESSIONS_EXPIRED, CHORES, DUE = CHORES * KINDS, CLAIM, GO_ON };
+enum { SESSIONS_ENDED, SESSIONS_EXPIRED, THROTTLES, CHORES, DUE = CHORES * KINDS, CLAIM, GO_ON };
 
 static const struct stmt stmts[] = {
-	CHORE_STATEMENTS("sessions ended", "sessions", "ended_at", BY_OWNER_SQL " + " BY_EXPIRY_SQL),
-	CHORE_STATEMENTS("sessions expired", "sessions", "expires_at", BY_OWNER_SQL " + " BY_END_SQL),
+	CHORE_STATEMENTS("sessions ended", "sessions", "", "ended_at", BY_OWNER_SQL " + " BY_EXPIRY_SQL),
+	CHORE_STATEMENTS("sessions expired", "sessions", "", "expires_at", BY_OWNER_SQL " + " BY_END_SQL),
+	CHORE_STATEMENTS("throttles", "throttles", "lasting = 0 AND ", "updated_at", "failures"),
 	[DUE] = { .name = "housekeeping due",
 	          .sql = "SELECT name, CAST(IF(begun_at < UTC_TIMESTAMP(3) - INTERVAL 1 DAY, "
 	                 "TIMESTAMP '1970-01-01 00:00:00.000', reached) AS CHAR) FROM housekeeping "
@@ -105,6 +107,8 @@ const struct chore chores[] = {
 	      "every node has long heard of it, and every token of theirs has expired"),
 	CHORE(SESSIONS_EXPIRED, "sessions expired", "sessions that expired more than a day ago",
 	      "nothing can use them again; the day is for clocks that differ"),
+	CHORE(THROTTLES, "throttles", "counts of failed attempts untouched for a day",
+	      "they delay nobody any more; those that last until a success stay"),
 };
 const size_t chores_n = COUNT(chores);
 _Static_assert(COUNT(chores) == CHORES && COUNT(chores) <= CHORES_MAX, "a row for each chore");

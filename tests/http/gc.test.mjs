@@ -62,6 +62,21 @@ test("gc: a row goes a day after its end and not before, whatever ended it", asy
 	assert.equal(removed(await ctlOk(["gc"])), 0, "there was more");
 });
 
+test("gc: a count of failed attempts goes a day after the last, unless it lasts until a success", async () => {
+	const mark = randomBytes(8).toString("hex");
+	const rows = [["a day ago", DAY + 60, 0, false], ["nearly a day ago", DAY - 60, 0, true], ["a month ago, which lasts", 30 * DAY, 1, true]];
+	for (const [i, [, age, lasting]] of rows.entries())
+		await sql(`INSERT INTO throttles (subject, failures, retry_at, updated_at, lasting) VALUES (${q(`${mark}${i}`)}, 3, ${ago(age)}, ${ago(age)}, ${lasting})`);
+	try {
+		await ctlOk(["gc"]);
+		const there = (await sql(`SELECT subject FROM throttles WHERE subject LIKE '${mark}%'`)).map(([subject]) => subject);
+		for (const [i, [what, , , stays]] of rows.entries())
+			assert.equal(there.includes(`${mark}${i}`), stays, what);
+	} finally {
+		await sql(`DELETE FROM throttles WHERE subject LIKE '${mark}%'`);
+	}
+});
+
 /* GET requests by so many clients until it is so. */
 async function askUntil(probe, ms, what) {
 	let over = false;
