@@ -12,4 +12,5 @@ CREATE TABLE IF NOT EXISTS housekeeping (
 ) ENGINE = InnoDB;
 INSERT IGNORE INTO housekeeping (name, due_at) VALUES
   ('sessions ended', '1970-01-01 00:00:00.000'),
-  ('sessions expired', '1970-01-01 00:00:00.000');
+  ('sessions expired', '1970-01-01 00:00:00.000'),
+  ('throttles', '1970-01-01 00:00:00.000');

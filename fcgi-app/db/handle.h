@@ -9,7 +9,7 @@
 
 #include "db/db.h"
 
-enum { PREPARED_MAX = 64 };
+enum { PREPARED_MAX = 128 };
 
 struct db {
 	const struct config *config;
