@@ -1,6 +1,6 @@
 /* GET /auth/verify, which web servers ask before they let somebody in: what it says, and how fast it hears that a session ended. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { call, del, expectProblem, get, post } from "./lib/api.mjs";
 import { config, ctlOk, hold, q, sleep, sql } from "./lib/instance.mjs";
 import { cookieName, cookieSession, newTokens, ORIGIN, refresh, refreshed, signIn, verify, verifyStatuses, withCookie } from "./lib/sessions.mjs";
@@ -98,68 +98,71 @@ const ENDS = {
 	},
 };
 
-test("verify: a session that ended, whatever ended it, is refused by every worker within 1 s, and at once where the database is read", async () => {
-	await Promise.all(Object.entries(ENDS).map(async ([what, end]) => {
+/* At once, for they wait most of the time. */
+describe("verify: the end of a session", { concurrency: 5 }, () => {
+	test("verify: a session that ended, whatever ended it, is refused by every worker within 1 s, and at once where the database is read", async () => {
+		await Promise.all(Object.entries(ENDS).map(async ([what, end]) => {
+			const user = await newTokens();
+			user.other = await signIn(user);
+			for (let i = 0; i < 2; i++)
+				assert.deepEqual(await verifyStatuses(user.access_token), [200], what);
+			const done = await end(user);
+			const ended = performance.now();
+			assert.ok(typeof done === "string" || done.status === 204, `${what}: ${done.text}`);
+			assert.equal(await statusOf(user.access_token), 401, `${what}: at once`);
+			await sleep(Math.max(0, WITHIN_MS - (performance.now() - ended)));
+			for (let i = 0; i < 2; i++)
+				assert.deepEqual(await verifyStatuses(user.access_token), [401], `${what}: after ${WITHIN_MS} ms`);
+		}));
+	});
+
+	test("verify: a cookie whose session ended is refused by every worker within 1 s", async () => {
+		const user = await newTokens(), cookie = await cookieSession(user), other = await cookieSession(user);
+		const statuses = async (value) => [...new Set((await Promise.all(Array.from({ length: 4 * Number(config("workers")) }, () => withCookie("GET", "/auth/verify", value)))).map((answer) => answer.status))];
+		for (let i = 0; i < 2; i++)
+			assert.deepEqual(await statuses(cookie), [200]);
+		assert.equal((await post("/auth/logout", { headers: { Cookie: `${cookieName()}=${cookie}`, Origin: ORIGIN() } })).status, 204);
+		assert.equal((await withCookie("GET", "/users/me", cookie)).status, 401, "at once");
+		await sleep(WITHIN_MS);
+		assert.deepEqual(await statuses(cookie), [401]);
+		assert.deepEqual(await statuses(other), [200]);
+	});
+
+	test("verify: a session whose end was written long before it was committed is refused within 1 s of that", async () => {
 		const user = await newTokens();
-		user.other = await signIn(user);
-		for (let i = 0; i < 2; i++)
-			assert.deepEqual(await verifyStatuses(user.access_token), [200], what);
-		const done = await end(user);
-		const ended = performance.now();
-		assert.ok(typeof done === "string" || done.status === 204, `${what}: ${done.text}`);
-		assert.equal(await statusOf(user.access_token), 401, `${what}: at once`);
-		await sleep(Math.max(0, WITHIN_MS - (performance.now() - ended)));
-		for (let i = 0; i < 2; i++)
-			assert.deepEqual(await verifyStatuses(user.access_token), [401], `${what}: after ${WITHIN_MS} ms`);
-	}));
-});
+		assert.deepEqual(await verifyStatuses(user.access_token), [200]);
+		/* As long as a request may take that waits for the database. */
+		const { released } = await hold(`UPDATE sessions SET ended_at = UTC_TIMESTAMP(3), ended_for = 'owner' WHERE id = ${q(user.sid)}`, 4.5);
+		const reading = (async () => {
+			for (let i = 0; i < 5; i++) {
+				assert.deepEqual(await verifyStatuses(user.access_token), [200]);
+				await sleep(700);
+			}
+		})();
+		await Promise.all([released, reading]);
+		await sleep(WITHIN_MS);
+		assert.deepEqual(await verifyStatuses(user.access_token), [401]);
+	});
 
-test("verify: a cookie whose session ended is refused by every worker within 1 s", async () => {
-	const user = await newTokens(), cookie = await cookieSession(user), other = await cookieSession(user);
-	const statuses = async (value) => [...new Set((await Promise.all(Array.from({ length: 4 * Number(config("workers")) }, () => withCookie("GET", "/auth/verify", value)))).map((answer) => answer.status))];
-	for (let i = 0; i < 2; i++)
-		assert.deepEqual(await statuses(cookie), [200]);
-	assert.equal((await post("/auth/logout", { headers: { Cookie: `${cookieName()}=${cookie}`, Origin: ORIGIN() } })).status, 204);
-	assert.equal((await withCookie("GET", "/users/me", cookie)).status, 401, "at once");
-	await sleep(WITHIN_MS);
-	assert.deepEqual(await statuses(cookie), [401]);
-	assert.deepEqual(await statuses(other), [200]);
-});
+	test("verify: a session that expires before its token does is refused from then on, warm or cold", async () => {
+		const user = await newTokens(), cold = await newTokens();
+		for (const one of [user, cold])
+			await sql(`UPDATE sessions SET expires_at = UTC_TIMESTAMP(3) + INTERVAL 2 SECOND WHERE id = ${q(one.sid)}`);
+		assert.deepEqual(await verifyStatuses(user.access_token), [200]);
+		await sleep(2100);
+		assert.deepEqual(await verifyStatuses(user.access_token), [401], "warm");
+		assert.deepEqual(await verifyStatuses(cold.access_token), [401], "cold");
+	});
 
-test("verify: a session whose end was written long before it was committed is refused within 1 s of that", async () => {
-	const user = await newTokens();
-	assert.deepEqual(await verifyStatuses(user.access_token), [200]);
-	/* As long as a request may take that waits for the database. */
-	const { released } = await hold(`UPDATE sessions SET ended_at = UTC_TIMESTAMP(3), ended_for = 'owner' WHERE id = ${q(user.sid)}`, 4.5);
-	const reading = (async () => {
-		for (let i = 0; i < 5; i++) {
-			assert.deepEqual(await verifyStatuses(user.access_token), [200]);
-			await sleep(700);
-		}
-	})();
-	await Promise.all([released, reading]);
-	await sleep(WITHIN_MS);
-	assert.deepEqual(await verifyStatuses(user.access_token), [401]);
-});
-
-test("verify: a session that expires before its token does is refused from then on, warm or cold", async () => {
-	const user = await newTokens(), cold = await newTokens();
-	for (const one of [user, cold])
-		await sql(`UPDATE sessions SET expires_at = UTC_TIMESTAMP(3) + INTERVAL 2 SECOND WHERE id = ${q(one.sid)}`);
-	assert.deepEqual(await verifyStatuses(user.access_token), [200]);
-	await sleep(2100);
-	assert.deepEqual(await verifyStatuses(user.access_token), [401], "warm");
-	assert.deepEqual(await verifyStatuses(cold.access_token), [401], "cold");
-});
-
-test("verify: others are not refused because somebody's session ended", async () => {
-	const user = await newTokens(), others = await Promise.all([newTokens(), newTokens()]);
-	for (const one of [user, ...others])
-		assert.deepEqual(await verifyStatuses(one.access_token), [200]);
-	assert.equal((await post("/auth/logout", { token: user.access_token })).status, 204);
-	for (let i = 0; i < 10; i++) {
-		for (const one of others)
+	test("verify: others are not refused because somebody's session ended", async () => {
+		const user = await newTokens(), others = await Promise.all([newTokens(), newTokens()]);
+		for (const one of [user, ...others])
 			assert.deepEqual(await verifyStatuses(one.access_token), [200]);
-		await sleep(100);
-	}
+		assert.equal((await post("/auth/logout", { token: user.access_token })).status, 204);
+		for (let i = 0; i < 10; i++) {
+			for (const one of others)
+				assert.deepEqual(await verifyStatuses(one.access_token), [200]);
+			await sleep(100);
+		}
+	});
 });

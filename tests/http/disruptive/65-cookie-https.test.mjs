@@ -1,7 +1,7 @@
 /* The session cookie where public_url is https, as in a real install, or http elsewhere, where there is none; and lifetimes other than those that latch comes with. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { call, expectErrors, expectProblem, get, post } from "../lib/api.mjs";
+import { call, expectErrors, expectProblem, get } from "../lib/api.mjs";
 import { config, sleep, up } from "../lib/instance.mjs";
 import { cookieLogin, refresh, refreshed, rowOf, setCookie, sidOf } from "../lib/sessions.mjs";
 import { login, newUser } from "../lib/users.mjs";
@@ -35,39 +35,34 @@ test("cookie behind https: __Host-latch with Secure, and its own origin is the p
 });
 
 test("cookie behind plain http that is not this machine's: log-in with it is 422, without it goes on", async () => {
-	for (const public_url of ["http://auth.example", "http://127.0.0.1.example:8080"]) {
-		await set({ public_url });
-		const answer = await cookieLogin(user);
-		expectErrors(answer, { transport: "invalid" });
-		assert.equal(answer.headers["set-cookie"], undefined);
-	}
+	await set({ public_url: "http://127.0.0.1.example:8080" });
+	const answer = await cookieLogin(user);
+	expectErrors(answer, { transport: "invalid" });
+	assert.equal(answer.headers["set-cookie"], undefined);
 	assert.ok((await login(user)).access_token);
 });
 
-test("refresh with other lifetimes: refresh_expires_in is what is left, and the end does not move beyond the longest", async () => {
+test("refresh with other lifetimes: the idle time, and another grace: that long, and no longer", async () => {
 	await set({ public_url: was.public_url, session_ttl_s: "120", session_idle_s: "60", refresh_grace_s: "2" });
-	const idle = await login(user);
-	assert.equal(idle.refresh_expires_in, 60);
-	await set({ session_ttl_s: "60", session_idle_s: "3600" });
-	const tokens = await login(user);
-	assert.equal(tokens.refresh_expires_in, 60, "a session's longest time, where that is shorter");
-	await sleep(2500);
-	const fresh = await refreshed(tokens.refresh_token), row = await rowOf(sidOf(fresh.access_token));
-	assert.ok(fresh.refresh_expires_in >= 50 && fresh.refresh_expires_in <= 58, String(fresh.refresh_expires_in));
-	assert.equal(row.expires_at, row.created_at + 60_000);
-	const cookie = setCookie(await cookieLogin(user));
-	assert.ok(Number(cookie.attributes["max-age"]) <= 60, "a browser keeps it no longer than the session may last");
-});
-
-test("refresh with another grace: that long, and no longer", async () => {
 	const tokens = await login(user), { refresh_token: next } = await refreshed(tokens.refresh_token);
+	assert.equal(tokens.refresh_expires_in, 60);
 	assert.equal((await refreshed(tokens.refresh_token)).refresh_token, next);
 	await sleep(2100);
 	expectProblem(await refresh(tokens.refresh_token), "invalid_grant");
 	expectProblem(await refresh(next), "invalid_grant");
-	await set({ refresh_grace_s: "0" });
-	const strict = await login(user), { refresh_token: successor } = await refreshed(strict.refresh_token);
+});
+
+test("refresh with other lifetimes: a session's longest time, where that is shorter, is what is left; without a grace a second use is a replay", async () => {
+	await set({ session_ttl_s: "60", session_idle_s: "3600", refresh_grace_s: "0" });
+	const tokens = await login(user);
+	assert.equal(tokens.refresh_expires_in, 60);
+	await sleep(1500);
+	const fresh = await refreshed(tokens.refresh_token), row = await rowOf(sidOf(fresh.access_token));
+	assert.ok(fresh.refresh_expires_in >= 50 && fresh.refresh_expires_in <= 58, String(fresh.refresh_expires_in));
+	assert.equal(row.expires_at, row.created_at + 60_000);
 	await sleep(10);
-	expectProblem(await refresh(strict.refresh_token), "invalid_grant");
-	expectProblem(await post("/auth/refresh", { json: { refresh_token: successor } }), "invalid_grant");
+	expectProblem(await refresh(tokens.refresh_token), "invalid_grant");
+	expectProblem(await refresh(fresh.refresh_token), "invalid_grant");
+	const cookie = setCookie(await cookieLogin(user));
+	assert.ok(Number(cookie.attributes["max-age"]) <= 60, "a browser keeps it no longer than the session may last");
 });
