@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { call, callRaw, del, expectErrors, expectProblem, get, post } from "./lib/api.mjs";
 import { head } from "./lib/http.mjs";
 import { config, ctlOk, DIR, logText, q, run, SOCKET, sql, until } from "./lib/instance.mjs";
-import { atOnce, cookieSession, newTokens, refresh, refreshed, rowOf, sidOf, signIn, stateOf, withCookie } from "./lib/sessions.mjs";
-import { newPassword, newUser, statusOf } from "./lib/users.mjs";
+import { atOnce, cookieName, cookieSession, newTokens, refresh, refreshed, rowOf, setCookie, sidOf, signIn, stateOf, withCookie } from "./lib/sessions.mjs";
+import { newPassword, newUser, statusOf, tryLogin } from "./lib/users.mjs";
 
 const GRACE_S = Number(config("refresh_grace_s")), IDLE_S = Number(config("session_idle_s")), TTL_S = Number(config("session_ttl_s"));
 const LIFE_S = Math.min(IDLE_S, TTL_S);
@@ -355,16 +355,17 @@ test("refresh: a token put together of two others is nobody's", async () => {
 	await untouched(stranger, stranger.refresh_token);
 });
 
-test("refresh: tokens of the three kinds are not to be exchanged for one another", async () => {
+test("refresh: tokens of the four kinds are not to be exchanged for one another", async () => {
 	const user = await newTokens(), cookie = await cookieSession(user);
-	await nobodys(user, { "an access token": user.access_token, "its signature": user.access_token.split(".")[2], "a cookie": cookie });
-	for (const token of [user.refresh_token, cookie])
+	const device = setCookie(await tryLogin(user.email, user.password), `${cookieName()}-device`).value;
+	await nobodys(user, { "an access token": user.access_token, "its signature": user.access_token.split(".")[2], "a cookie": cookie, "a device's cookie": device });
+	for (const token of [user.refresh_token, cookie, device])
 		expectProblem(await get("/users/me", { token }), "invalid_token");
-	for (const value of [user.refresh_token, user.access_token]) {
+	for (const value of [user.refresh_token, user.access_token, device]) {
 		expectProblem(await withCookie("GET", "/users/me", value), "invalid_token");
 		expectProblem(await withCookie("POST", "/auth/logout", value), "invalid_token");
 	}
-	for (const token of [user.access_token, cookie])
+	for (const token of [user.access_token, cookie, device])
 		expectProblem(await post("/auth/logout", { json: { refresh_token: token } }), "invalid_grant");
 	await untouched(user, (await refreshed(user.refresh_token)).refresh_token);
 	assert.equal((await withCookie("GET", "/users/me", cookie)).status, 200);

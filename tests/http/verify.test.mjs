@@ -134,9 +134,9 @@ describe("verify: the end of a session", { concurrency: 5 }, () => {
 		/* As long as a request may take that waits for the database. */
 		const { released } = await hold(`UPDATE sessions SET ended_at = UTC_TIMESTAMP(3), ended_for = 'owner' WHERE id = ${q(user.sid)}`, 4.5);
 		const reading = (async () => {
-			for (let i = 0; i < 5; i++) {
+			for (const from = performance.now(); performance.now() - from < 3000;) {
 				assert.deepEqual(await verifyStatuses(user.access_token), [200]);
-				await sleep(700);
+				await sleep(500);
 			}
 		})();
 		await Promise.all([released, reading]);

@@ -47,19 +47,23 @@ export async function stateOf(sid) {
 	return row.ended_at === null ? "live" : row.ended_for;
 }
 
+/** Headers of a request from that address, as a trusted proxy names it, and the address that latch then sees. */
+export const FROM = { "X-Forwarded-For": "203.0.113.7" };
+export const seenFrom = () => (config("trusted_proxies").split(" ").includes("127.0.0.1") ? FROM["X-Forwarded-For"] : "127.0.0.1");
+
 /* ---- Cookies ---- */
 
 const publicUrl = () => new URL(config("public_url"));
 export const ORIGIN = () => publicUrl().origin;
 export const cookieName = () => (publicUrl().protocol === "https:" ? "__Host-latch" : "latch");
 
-/** One Set-Cookie header taken apart: {name, value, attributes by lower-case name}. */
-export function setCookie(answer) {
+/** That Set-Cookie header taken apart, the session's unless another is named: {name, value, attributes by lower-case name}. */
+export function setCookie(answer, wanted = cookieName()) {
 	const all = answer.all.filter(([name]) => name.toLowerCase() === "set-cookie").map(([, value]) => {
 		const [pair, ...rest] = value.split(/; ?/);
 		return { name: pair.split("=")[0], value: pair.slice(pair.indexOf("=") + 1), attributes: Object.fromEntries(rest.map((word) => [word.split("=")[0].toLowerCase(), word.includes("=") ? word.slice(word.indexOf("=") + 1) : true])) };
-	}).filter(({ name }) => name === cookieName());
-	assert.ok(all.length <= 1, `${all.length} Set-Cookie for the session`);
+	}).filter(({ name }) => name === wanted);
+	assert.ok(all.length <= 1, `${all.length} Set-Cookie for ${wanted}`);
 	return all[0];
 }
 
