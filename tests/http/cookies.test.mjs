@@ -47,7 +47,7 @@ test("cookie: its session's row says so, from where and with what", async () => 
 	assert.equal(row.expires_at - row.created_at, 1000 * LIFE_S);
 });
 
-test("cookie: log-in without the transport, or with the transport bearer, sets none", async () => {
+test("cookie: log-in without the transport, or with the transport bearer, sets no session cookie", async () => {
 	for (const json of [{}, { transport: "bearer" }, { transport: null }]) {
 		const answer = await post("/auth/login", { json: { email: user.email, password: user.password, ...json } });
 		assert.equal(answer.status, 200, answer.text);
