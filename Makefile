@@ -194,7 +194,7 @@ coverage:
 
 # ---- measurements: docs/bench.md, docs/bench.svg -----------------------------------------------------------------
 
-BENCHES = limit limit-libfcgi hashes hashes-libargon2 updates tokens start
+BENCHES = limit limit-libfcgi hashes hashes-libargon2 updates tokens grants start
 bench:
 	$(Q)tests/bench/packages
 	$(Q)node tests/bench/run.mjs

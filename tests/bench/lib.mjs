@@ -160,11 +160,17 @@ export async function front(server, dir, socket, probe = "/limit") {
 
 let scripts = 0;
 
+/** A file for wrk; its path. Whoever makes it removes it. */
+export function scratch(text) {
+	const file = join(BUILD, "bench", `wrk-${process.pid}-${scripts++}`);
+	writeFileSync(file, text);
+	return file;
+}
+
 /** What wrk runs for each request: the next of these headers, or, as a POST, the next of these bodies. */
 function script(headers, bodies) {
-	const file = join(BUILD, "bench", `wrk-${process.pid}-${scripts++}.lua`);
 	const table = (values) => `{${values.map((value) => `[==[${value}]==]`).join(",")}}`;
-	writeFileSync(file, `local auth, bodies, n = ${table(headers.map((h) => h.Authorization ?? ""))}, ${table(bodies)}, 0
+	return `local auth, bodies, n = ${table(headers.map((h) => h.Authorization ?? ""))}, ${table(bodies)}, 0
 request = function()
 	n = n + 1
 	local h = { ["Content-Type"] = "application/json" }
@@ -172,20 +178,42 @@ request = function()
 	if #bodies > 0 then return wrk.format("POST", nil, h, bodies[n % #bodies + 1]) end
 	return wrk.format("GET", nil, h)
 end
-`);
-	return file;
+`;
 }
+
+/** GETs, each with the next line of `file` as its bearer token; when they are used up, with a bad one, which fails. */
+export const eachTokenOnce = (file) => `local lines = io.lines([==[${file}]==])
+request = function()
+	local line = lines and lines()
+	if line == nil then lines = nil end
+	return wrk.format("GET", nil, { ["Authorization"] = "Bearer " .. (line or "used.up") })
+end
+`;
+
+/** As many threads as tokens, each with one connection: it refreshes from its token on, each time with what it got last. */
+export const refreshing = (tokens) => `local tokens, n = {${tokens.map((token) => `"${token}"`).join(",")}}, 0
+function setup(thread)
+	n = n + 1
+	thread:set("token", tokens[n])
+end
+function request()
+	return wrk.format("POST", nil, { ["Content-Type"] = "application/json" }, '{"refresh_token":"' .. token .. '"}')
+end
+function response(status, headers, body)
+	token = body:match('"refresh_token":"([^"]+)"') or "none"
+end
+`;
 
 /**
  * Asks `url` from `connections` connections for `seconds`: {rate, requests, failed, p99_ms}. A body makes it a POST of JSON. With
- * arrays each request takes the next of the headers ({Authorization}), and of the bodies.
+ * arrays each request takes the next of the headers ({Authorization}), and of the bodies. Or it is what `lua` says.
  */
-export async function load(url, { seconds = 2, connections = 16, headers = {}, body = [] } = {}) {
-	const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "--timeout", "10s"];
+export async function load(url, { seconds = 2, connections = 16, threads = 1, headers = {}, body = [], lua } = {}) {
+	const args = [`-t${threads}`, `-c${connections}`, `-d${seconds}s`, "--latency", "--timeout", "10s"];
 	const bodies = [body].flat();
 	let file;
-	if (bodies.length > 0 || Array.isArray(headers))
-		args.push("-s", (file = script([headers].flat().filter((h) => h.Authorization), bodies)));
+	if (lua !== undefined || bodies.length > 0 || Array.isArray(headers))
+		args.push("-s", (file = scratch(lua ?? script([headers].flat().filter((h) => h.Authorization), bodies))));
 	else
 		for (const [name, value] of Object.entries(headers))
 			args.push("-H", `${name}: ${value}`);

@@ -33,6 +33,17 @@ export function table(r) {
 		ratio(`jwks.json through ${server}`, `${n(s.jwks)}/s; an empty reply: ${n(s.reply)}/s`, s.jwksRatio, 0.9);
 		ratio("- beside an empty reply with libfcgi", `${n(s.replyLibfcgi)}/s`, s.jwksRatioLibfcgi, 0.9);
 	}
+	for (const [server, s] of Object.entries(r.verify ?? {})) {
+		ratio(`GET /auth/verify through ${server}, warm, a bearer token`, `${n(s.bearer)}/s; an empty reply: ${n(s.reply)}/s`, s.ratio, 0.9);
+		ratio("- beside an empty reply with libfcgi", `${n(s.replyLibfcgi)}/s`, s.ratioLibfcgi, 0.9);
+		ratio("- with the session cookie, beside an empty reply", `${n(s.cookie)}/s`, s.cookieRatio, 0.9);
+		out.push(`| - cold: ES256 tokens, each used once; beside one SELECT | ${n(s.cold)}/s; ${n(s.select)}/s; ratio ${n(s.coldRatio, 2)} | - | - |`);
+	}
+	if (r.refresh) {
+		ratio(`POST /auth/refresh through lighttpd, ${r.WORKERS} connections`, `${n(r.refresh.lighttpd)}/s; durable one-row UPDATEs: ` +
+			`${n(r.refresh.updates)}/s`, r.refresh.ratio, 0.6);
+		ratio("- through nginx", `${n(r.refresh.nginx)}/s`, r.refresh.nginxRatio, 0.6);
+	}
 	for (const [name, it] of alternatives)
 		if (name === "FastAPI")
 			row("GET /users/me beside FastAPI", `${n(it.me)}/s; latch: ${n(it.meRatio, 1)} times that`, "30 times", it.meRatio >= 30);
@@ -73,8 +84,6 @@ export function table(r) {
 		row("1,000,000 users against 1,000", `me ${n(few.me)}/s and ${n(many.me)}/s, login ${n(few.login, 1)}/s and ${n(many.login, 1)}/s: ${n(slower, 2)} times`,
 			"1.2 times", slower <= 1.2, noise(slower, 1.2));
 	}
-	if (r.updates)
-		out.push(`| durable one-row UPDATEs, ${r.WORKERS} connections: the most log-ins that the disk could take | ${n(r.updates)}/s | - | - |`);
 	if (r.build) {
 		out.push(`| source to stripped binary; its size | ${n(r.build.seconds, 1)} s; ${n(r.build.bytes / 1024)} KiB | - | - |`);
 		out.push(`| shared libraries | ${r.build.libraries.length}: ${r.build.libraries.join(", ")} | - | - |`);

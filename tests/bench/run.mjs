@@ -8,8 +8,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { constants, cpus, tmpdir } from "node:os";
-import { BUILD, CHECKOUT, contest, ended, front, freePort, keep, latch, listen, load, lock, median, must, pool, post, pss, root,
-	run, say, sleep, stopAll, until } from "./lib.mjs";
+import { BUILD, CHECKOUT, contest, eachTokenOnce, ended, front, freePort, keep, latch, listen, load, lock, median, must, pool,
+	post, pss, refreshing, root, run, say, scratch, sleep, stopAll, until } from "./lib.mjs";
 import { PAIRS, timing } from "./login-timing.mjs";
 import { table, write } from "./report.mjs";
 
@@ -47,6 +47,8 @@ async function begin() {
 	const { body } = await post(`${stage.url}/auth/login`, account);
 	stage.id = body.user_id;
 	stage.auth = { Authorization: `Bearer ${body.access_token}` };
+	const { headers } = await post(`${stage.url}/auth/login`, { ...account, transport: "cookie" });
+	stage.cookie = { Cookie: headers.get("set-cookie").split(";")[0] };
 	const sockets = {};
 	for (const program of ["limit", "limit-libfcgi"]) {
 		sockets[`${program} reply`] = await pool(dir, WORKERS, bin(program));
@@ -61,6 +63,20 @@ async function begin() {
 		for (const [name, socket] of Object.entries(sockets))
 			stage.fronts[server][name] = await front(server, dir, socket);
 	}
+}
+
+/* ---- Sessions without a log-in ---------------------------------------------------------------------------------------- */
+
+/** `count` pairs [access token, refresh token] of `sessions` new sessions, in turns. The rows are the user's own `grants`. */
+async function grants(count, sessions) {
+	if (stage.grantee === undefined)
+		stage.grantee = (await post(`${stage.url}/auth/register`, { ...account, email: "grants@example.org" })).body.id;
+	await listen();
+	const ids = sql(`DELETE FROM sessions WHERE user_id = '${stage.grantee}'; INSERT INTO sessions (id, user_id, created_at, last_seen_at, ` +
+		`expires_at) SELECT UUID(), '${stage.grantee}', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL 1 DAY ` +
+		`FROM seq_1_to_${sessions}; SELECT id FROM sessions WHERE user_id = '${stage.grantee}'`);
+	return run(bin("grants"), [join(dir, "latch.conf"), stage.grantee, String(count)], { input: `${ids}\n` }).trim().split("\n")
+		.map((line) => line.split(" "));
 }
 
 /* ---- What people use instead ------------------------------------------------------------------------------------------ */
@@ -121,6 +137,52 @@ const measurements = {
 			results[server] = { ...got.rate, meRatio: got.ratio("me", "select"), meRatioLibfcgi: got.ratio("me", "selectLibfcgi"),
 				jwksRatio: got.ratio("jwks", "reply"), jwksRatioLibfcgi: got.ratio("jwks", "replyLibfcgi") };
 		}
+	},
+
+	async verify() {
+		/* Far more than can be asked about in one turn. */
+		const count = 8000 * cores * seconds;
+		for (const [server, urls] of Object.entries(stage.fronts)) {
+			say(`GET /auth/verify through ${server}`);
+			const cold = async () => {
+				const file = scratch((await grants(count, 2000)).map(([token]) => token).join("\n"));
+				try {
+					return await must(`${urls.latch}/auth/verify`, { seconds, lua: eachTokenOnce(file) });
+				} finally {
+					rmSync(file);
+				}
+			};
+			const got = await contest({
+				bearer: { url: `${urls.latch}/auth/verify`, headers: stage.auth },
+				cookie: { url: `${urls.latch}/auth/verify`, headers: stage.cookie },
+				reply: { url: `${urls["limit reply"]}/limit` },
+				replyLibfcgi: { url: `${urls["limit-libfcgi reply"]}/limit` },
+				cold: { measure: cold },
+				select: { url: `${urls["limit select"]}/limit` },
+			}, { rounds, seconds });
+			results.verify = { ...results.verify, [server]: { ...got.rate, ratio: got.ratio("bearer", "reply"),
+				ratioLibfcgi: got.ratio("bearer", "replyLibfcgi"), cookieRatio: got.ratio("cookie", "reply"),
+				coldRatio: got.ratio("cold", "select") } };
+		}
+	},
+
+	async refresh() {
+		say(`refreshes beside durable one-row UPDATEs, ${WORKERS} connections`);
+		sql(`CREATE OR REPLACE TABLE bench_rows (id INT PRIMARY KEY, n INT NOT NULL) SELECT seq AS id, 0 AS n FROM seq_1_to_${WORKERS}`);
+		const chains = (server) => ({ async measure() {
+			const tokens = (await grants(WORKERS, WORKERS)).map(([, token]) => token);
+			return must(`${stage.fronts[server].latch}/auth/refresh`, { seconds, connections: WORKERS, threads: WORKERS, lua: refreshing(tokens) });
+		} });
+		const got = await contest({
+			lighttpd: chains("lighttpd"),
+			nginx: chains("nginx"),
+			updates: { async measure() {
+				await listen();
+				return { rate: Number(run(bin("updates"), [String(seconds), String(WORKERS), dbSocket, "latch_owner",
+					join(dir, "secrets/db-owner-password"), "latch"])) };
+			} },
+		}, { rounds, seconds });
+		results.refresh = { ...got.rate, ratio: got.ratio("lighttpd", "updates"), nginxRatio: got.ratio("nginx", "updates") };
 	},
 
 	async login() {
@@ -254,13 +316,6 @@ const measurements = {
 			fill(at + 1, Math.min(1e6, at + 99900));
 		}
 		await one(1e6);
-	},
-
-	async updates() {
-		say("durable one-row UPDATEs");
-		sql(`CREATE OR REPLACE TABLE bench_rows (id INT PRIMARY KEY, n INT NOT NULL) SELECT seq AS id, 0 AS n FROM seq_1_to_${WORKERS}`);
-		results.updates = Number(run(bin("updates"), [String(2 * seconds), String(WORKERS), dbSocket, "latch_owner",
-			join(dir, "secrets/db-owner-password"), "latch"]));
 	},
 
 	async build() {
