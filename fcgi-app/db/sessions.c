@@ -25,6 +25,9 @@ static const struct column ended_columns[] = {
 };
 
 #define GOOD_SQL "ended_at IS NULL AND expires_at > UTC_TIMESTAMP(3)"
+/* For an UPDATE by id. Left the choice, the server looks into every key that a condition names before it takes the primary
+ * one, which costs it a fifth of the statement. */
+#define THIS_ONE_SQL "sessions USE INDEX (PRIMARY)"
 /* Parameters: ttl_s, idle_s, ip, user_agent. */
 #define USED_SQL                                                                           \
 	"last_seen_at = UTC_TIMESTAMP(3), expires_at = LEAST(created_at + INTERVAL ? SECOND, " \
@@ -65,10 +68,10 @@ static const struct stmt stmts[] = {
 	                         "ORDER BY id LIMIT ?",
 	                  .params = 4 },
 	[TOUCH] = { .name = "sessions touch",
-	            .sql = "UPDATE sessions SET " USED_SQL " WHERE id = ? AND user_id = ? AND " GOOD_SQL,
+	            .sql = "UPDATE " THIS_ONE_SQL " SET " USED_SQL " WHERE id = ? AND user_id = ? AND " GOOD_SQL,
 	            .params = 6 },
 	[ROTATE] = { .name = "sessions rotate",
-	             .sql = "UPDATE sessions SET counter = counter + 1, " USED_SQL
+	             .sql = "UPDATE " THIS_ONE_SQL " SET counter = counter + 1, " USED_SQL
 	                    " WHERE id = ? AND user_id = ? AND counter = ? AND " GOOD_SQL,
 	             .params = 7 },
 	/* A last use that lies ahead is of a clock that went back: it is not recent for an hour. */
@@ -79,7 +82,7 @@ static const struct stmt stmts[] = {
 	            .columns = state_columns,
 	            .n = COUNT(state_columns) },
 	[END] = { .name = "sessions end",
-	          .sql = "UPDATE sessions SET " ENDED_SQL " WHERE id = ? AND user_id = ? AND " GOOD_SQL,
+	          .sql = "UPDATE " THIS_ONE_SQL " SET " ENDED_SQL " WHERE id = ? AND user_id = ? AND " GOOD_SQL,
 	          .params = 3 },
 	[END_ALL] = { .name = "sessions end all",
 	              .sql = "UPDATE sessions SET " ENDED_SQL " WHERE user_id = ? AND id <> ? AND ended_at IS NULL",
