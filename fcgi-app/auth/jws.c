@@ -5,7 +5,6 @@
 #include <openssl/decoder.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +14,17 @@
 #include "core/random.h"
 
 enum { COORDINATE = 32, ES256_SIGNATURE = 2 * COORDINATE, ES256_DER_MAX = 80, RSA_BITS = 3072, RSA_MODULUS_MAX = 512 };
-enum { SECRET = 32, HS256_SIGNATURE = 32 };
+enum { SECRET = 32, HS256_SIGNATURE = 32, SHA256_SIZE = 32 };
 
+/* What signs and verifies is set up once: OpenSSL looks for an implementation by its name each time it is set up, which for
+ * an HMAC takes ten times as long as the HMAC. */
 struct jws_key {
 	enum token_alg alg;
-	EVP_PKEY *pkey;               /* ES256, RS256 */
+	EVP_PKEY *pkey; /* ES256, RS256 */
+	EVP_MD_CTX *hashing;
+	EVP_PKEY_CTX *signing, *verifying;
 	unsigned char secret[SECRET]; /* HS256 */
+	EVP_MAC_CTX *mac;
 };
 
 /* Whether the key is what its algorithm needs: RS256 with an EC key, a short modulus or another curve is refused. */
@@ -39,6 +43,31 @@ key_fits(enum token_alg alg, const EVP_PKEY *pkey)
 	    && strcmp(curve, "prime256v1") == 0;
 }
 
+static bool
+set_up_pair(struct jws_key *key)
+{
+	key->hashing = EVP_MD_CTX_new();
+	key->signing = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
+	key->verifying = EVP_PKEY_CTX_new_from_pkey(NULL, key->pkey, NULL);
+	return key->hashing != NULL && key->signing != NULL && key->verifying != NULL
+	    && EVP_DigestInit_ex2(key->hashing, EVP_sha256(), NULL) == 1 && EVP_PKEY_sign_init(key->signing) == 1
+	    && EVP_PKEY_CTX_set_signature_md(key->signing, EVP_sha256()) == 1 && EVP_PKEY_verify_init(key->verifying) == 1
+	    && EVP_PKEY_CTX_set_signature_md(key->verifying, EVP_sha256()) == 1;
+}
+
+static bool
+set_up_secret(struct jws_key *key)
+{
+	char digest[] = "SHA256";
+	const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+		                          OSSL_PARAM_construct_end() };
+	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+
+	key->mac = hmac != NULL ? EVP_MAC_CTX_new(hmac) : NULL;
+	EVP_MAC_free(hmac); /* the context holds it */
+	return key->mac != NULL && EVP_MAC_init(key->mac, key->secret, SECRET, params) == 1;
+}
+
 /* Takes pkey over. */
 static struct jws_key *
 key_of(enum token_alg alg, EVP_PKEY *pkey)
@@ -51,7 +80,10 @@ key_of(enum token_alg alg, EVP_PKEY *pkey)
 	}
 	key->alg = alg;
 	key->pkey = pkey;
-	return key;
+	if (set_up_pair(key))
+		return key;
+	jws_key_free(key);
+	return NULL;
 }
 
 static struct jws_key *
@@ -63,7 +95,10 @@ key_of_secret(const unsigned char secret[SECRET])
 		return NULL;
 	key->alg = TOKEN_HS256;
 	memcpy(key->secret, secret, SECRET);
-	return key;
+	if (set_up_secret(key))
+		return key;
+	jws_key_free(key);
+	return NULL;
 }
 
 struct jws_key *
@@ -114,7 +149,11 @@ jws_key_free(struct jws_key *key)
 {
 	if (key == NULL)
 		return;
+	EVP_MD_CTX_free(key->hashing);
+	EVP_PKEY_CTX_free(key->signing);
+	EVP_PKEY_CTX_free(key->verifying);
 	EVP_PKEY_free(key->pkey);
+	EVP_MAC_CTX_free(key->mac);
 	explicit_bzero(key, sizeof(*key));
 	free(key);
 }
@@ -122,10 +161,18 @@ jws_key_free(struct jws_key *key)
 static bool
 hmac(const struct jws_key *key, struct str input, unsigned char out[HS256_SIGNATURE])
 {
-	unsigned n = 0;
+	size_t n = 0;
 
-	return HMAC(EVP_sha256(), key->secret, SECRET, (const unsigned char *)input.p, input.n, out, &n) != NULL
-	    && n == HS256_SIGNATURE;
+	return EVP_MAC_init(key->mac, NULL, 0, NULL) == 1 /* the key stays */
+	    && EVP_MAC_update(key->mac, (const unsigned char *)input.p, input.n) == 1
+	    && EVP_MAC_final(key->mac, out, &n, HS256_SIGNATURE) == 1 && n == HS256_SIGNATURE;
+}
+
+static bool
+sha256(const struct jws_key *key, struct str input, unsigned char out[SHA256_SIZE])
+{
+	return EVP_DigestInit_ex2(key->hashing, NULL, NULL) == 1 && EVP_DigestUpdate(key->hashing, input.p, input.n) == 1
+	    && EVP_DigestFinal_ex(key->hashing, out, NULL) == 1;
 }
 
 /* OpenSSL speaks DER (RFC 3279, 2.2.3), JWS the two numbers side by side. */
@@ -164,17 +211,14 @@ raw_to_der(const unsigned char raw[ES256_SIGNATURE], unsigned char der[ES256_DER
 enum err
 jws_sign(const struct jws_key *key, struct str input, unsigned char signature[JWS_SIGNATURE_MAX], size_t *n_out)
 {
-	unsigned char der[JWS_SIGNATURE_MAX];
+	unsigned char der[JWS_SIGNATURE_MAX], digest[SHA256_SIZE];
 	size_t n = sizeof(der);
 
 	if (key->alg == TOKEN_HS256) {
 		*n_out = HS256_SIGNATURE;
 		return hmac(key, input, signature) ? OK : ERR_INTERNAL;
 	}
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok = ctx != NULL && EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key->pkey) == 1
-	       && EVP_DigestSign(ctx, der, &n, (const unsigned char *)input.p, input.n) == 1;
-	EVP_MD_CTX_free(ctx);
+	bool ok = sha256(key, input, digest) && EVP_PKEY_sign(key->signing, der, &n, digest, sizeof(digest)) == 1;
 	if (ok && key->alg == TOKEN_ES256) {
 		ok = der_to_raw(der, n, signature);
 		n = ES256_SIGNATURE;
@@ -188,7 +232,7 @@ jws_sign(const struct jws_key *key, struct str input, unsigned char signature[JW
 bool
 jws_verify(const struct jws_key *key, struct str input, const unsigned char *signature, size_t n)
 {
-	unsigned char expected[HS256_SIGNATURE], der[ES256_DER_MAX];
+	unsigned char expected[HS256_SIGNATURE], der[ES256_DER_MAX], digest[SHA256_SIZE];
 
 	if (key->alg == TOKEN_HS256)
 		return n == HS256_SIGNATURE && hmac(key, input, expected) && CRYPTO_memcmp(expected, signature, n) == 0;
@@ -197,11 +241,7 @@ jws_verify(const struct jws_key *key, struct str input, const unsigned char *sig
 			return false;
 		signature = der;
 	}
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	const bool ok = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key->pkey) == 1
-	             && EVP_DigestVerify(ctx, signature, n, (const unsigned char *)input.p, input.n) == 1;
-	EVP_MD_CTX_free(ctx);
-	return ok;
+	return sha256(key, input, digest) && EVP_PKEY_verify(key->verifying, signature, n, digest, sizeof(digest)) == 1;
 }
 
 /* ---- Self-test ------------------------------------------------------------------------------------------------- */

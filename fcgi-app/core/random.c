@@ -1,7 +1,6 @@
 #include "core/random.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -40,11 +39,17 @@ uuid_new(void)
 struct uuid
 uuid_unpack(const unsigned char b[16])
 {
-	struct uuid id;
+	static const size_t groups[] = { 4, 2, 2, 2, 6 };
+	struct uuid id = { { 0 } };
+	char *p = id.text;
 
-	(void)snprintf(id.text, sizeof(id.text), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-	               b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
-	               b[15]);
+	for (size_t i = 0; i < COUNT(groups); i++) {
+		if (i > 0)
+			*p++ = '-';
+		hex_encode(b, groups[i], p);
+		b += groups[i];
+		p += 2 * groups[i];
+	}
 	return id;
 }
 
