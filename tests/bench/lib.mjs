@@ -126,8 +126,8 @@ export const answers = (url, headers = {}) => until(async () => (await fetch(url
 /* ---- The same web server before another pool ------------------------------------------------------------------------ */
 
 /** A pool of `program` on a socket of its own under `dir`; the socket. */
-export async function pool(dir, workers, program, args = []) {
-	const socket = join(dir, `run/${program.split("/").pop()}-${args.length}.sock`);
+export async function pool(dir, workers, program, args = [], name = args.length) {
+	const socket = join(dir, `run/${program.split("/").pop()}-${name}.sock`);
 	keep("spawn-fcgi", ["-n", "-s", socket, "-M", "0600", "-b", "1024", "--", "/usr/bin/multiwatch", "-f", String(workers), "--",
 		program, ...args]);
 	await until(() => existsSync(socket), `${program} on its socket`);

@@ -1,6 +1,7 @@
 /*
  * limit: what a FastCGI program in C can answer at most on this machine: "ok" to everything (limit), or the same after one
- * prepared SELECT of a user by id (limit SOCKET USER PASSWORD-FILE DATABASE ID). Built twice: with latch's own reading and
+ * prepared SELECT of a user by id (limit SOCKET USER PASSWORD-FILE DATABASE ID), or after one durable UPDATE of a row that is
+ * its own in the table bench_rows (with "update" in the place of the id). Built twice: with latch's own reading and
  * writing of FastCGI, and, as limit-libfcgi (-DLIBFCGI), with the library that such programs are usually written with.
  */
 #ifdef LIBFCGI
@@ -17,6 +18,8 @@
 static const char select_user[] = "SELECT id, email, email_verified, username, name, phone_number, status, created_at, "
 								  "updated_at, last_login_at FROM users WHERE id = ?";
 
+static const char update_row[] = "UPDATE bench_rows SET n = n + 1 WHERE id = ?";
+
 enum { COLUMNS = 10, TEXT = 900 };
 
 struct select {
@@ -24,7 +27,22 @@ struct select {
 	MYSQL_BIND parameter, columns[COLUMNS];
 	char text[COLUMNS][TEXT];
 	my_bool is_null[COLUMNS];
+	int row; /* to be updated; 0: there is a SELECT */
 };
+
+static int
+prepare_update(struct select *s, MYSQL *mysql)
+{
+	char insert[64];
+
+	s->row = (int)getpid();
+	(void)snprintf(insert, sizeof(insert), "REPLACE INTO bench_rows VALUES (%d, 0)", s->row);
+	s->parameter = (MYSQL_BIND){ .buffer_type = MYSQL_TYPE_LONG, .buffer = &s->row };
+	return mysql_query(mysql, insert) == 0 && mysql_stmt_prepare(s->stmt, update_row, strlen(update_row)) == 0
+	            && mysql_stmt_bind_param(s->stmt, &s->parameter) == 0
+	         ? 0
+	         : -1;
+}
 
 static int
 prepare(struct select *s, char **argv)
@@ -39,6 +57,8 @@ prepare(struct select *s, char **argv)
 	if (mysql_real_connect(mysql, NULL, argv[2], password, argv[4], 0, argv[1], 0) == NULL)
 		return -1;
 	s->stmt = mysql_stmt_init(mysql);
+	if (strcmp(argv[5], "update") == 0)
+		return prepare_update(s, mysql);
 	if (mysql_stmt_prepare(s->stmt, select_user, strlen(select_user)) != 0)
 		return -1;
 	s->parameter =
@@ -50,10 +70,12 @@ prepare(struct select *s, char **argv)
 	return mysql_stmt_bind_param(s->stmt, &s->parameter) == 0 ? 0 : -1;
 }
 
-/* 0 when there is exactly that user. */
+/* 0 when there is exactly that user, or row. */
 static int
 run(struct select *s)
 {
+	if (s->row != 0)
+		return mysql_stmt_execute(s->stmt) == 0 && mysql_stmt_affected_rows(s->stmt) == 1 ? 0 : -1;
 	if (mysql_stmt_execute(s->stmt) != 0 || mysql_stmt_bind_result(s->stmt, s->columns) != 0
 	    || mysql_stmt_fetch(s->stmt) != 0 || mysql_stmt_fetch(s->stmt) != MYSQL_NO_DATA)
 		return -1;

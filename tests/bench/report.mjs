@@ -43,6 +43,7 @@ export function table(r) {
 		ratio(`POST /auth/refresh through lighttpd, ${r.WORKERS} connections`, `${n(r.refresh.lighttpd)}/s; durable one-row UPDATEs: ` +
 			`${n(r.refresh.updates)}/s`, r.refresh.ratio, 0.6);
 		ratio("- through nginx", `${n(r.refresh.nginx)}/s`, r.refresh.nginxRatio, 0.6);
+		out.push(`| - a FastCGI program that does such an UPDATE and no more, through lighttpd | ${n(r.refresh.limit)}/s; ratio ${n(r.refresh.limitRatio, 2)} | - | - |`);
 	}
 	for (const [name, it] of alternatives)
 		if (name === "FastAPI")

@@ -29,6 +29,8 @@ const results = { command: command.join(" "), rounds, seconds, cores, WORKERS };
 
 const sql = (text) => run("mariadb", ["--no-defaults", `--socket=${dbSocket}`, "-ulatch_owner", "latch", "-N", "-e", text],
 	{ env: { MYSQL_PWD: ownerPassword() } }).trim();
+/* As the programs in C connect. */
+const owner = () => [dbSocket, "latch_owner", join(dir, "secrets/db-owner-password"), "latch"];
 const ownerPassword = () => readFileSync(join(dir, "secrets/db-owner-password"), "utf8").trim();
 
 /* ---- The stacks ------------------------------------------------------------------------------------------------------ */
@@ -55,6 +57,9 @@ async function begin() {
 		sockets[`${program} select`] = await pool(dir, WORKERS, bin(program), [dbSocket, "latch", join(dir, "secrets/db-password"), "latch",
 			stage.id]);
 	}
+	/* The table that the UPDATEs go to. */
+	sql(`CREATE OR REPLACE TABLE bench_rows (id INT PRIMARY KEY, n INT NOT NULL) SELECT seq AS id, 0 AS n FROM seq_1_to_${WORKERS}`);
+	sockets["limit update"] = await pool(dir, WORKERS, bin("limit"), [...owner(), "update"], "update");
 	stage.fronts = {};
 	for (const server of ["lighttpd", "nginx"]) {
 		stage.fronts[server] = {
@@ -168,7 +173,6 @@ const measurements = {
 
 	async refresh() {
 		say(`refreshes beside durable one-row UPDATEs, ${WORKERS} connections`);
-		sql(`CREATE OR REPLACE TABLE bench_rows (id INT PRIMARY KEY, n INT NOT NULL) SELECT seq AS id, 0 AS n FROM seq_1_to_${WORKERS}`);
 		const chains = (server) => ({ async measure() {
 			const tokens = (await grants(WORKERS, WORKERS)).map(([, token]) => token);
 			return must(`${stage.fronts[server].latch}/auth/refresh`, { seconds, connections: WORKERS, threads: WORKERS, lua: refreshing(tokens) });
@@ -178,11 +182,12 @@ const measurements = {
 			nginx: chains("nginx"),
 			updates: { async measure() {
 				await listen();
-				return { rate: Number(run(bin("updates"), [String(seconds), String(WORKERS), dbSocket, "latch_owner",
-					join(dir, "secrets/db-owner-password"), "latch"])) };
+				return { rate: Number(run(bin("updates"), [String(seconds), String(WORKERS), ...owner()])) };
 			} },
+			limit: { url: `${stage.fronts.lighttpd["limit update"]}/limit`, connections: WORKERS },
 		}, { rounds, seconds });
-		results.refresh = { ...got.rate, ratio: got.ratio("lighttpd", "updates"), nginxRatio: got.ratio("nginx", "updates") };
+		results.refresh = { ...got.rate, ratio: got.ratio("lighttpd", "updates"), nginxRatio: got.ratio("nginx", "updates"),
+			limitRatio: got.ratio("limit", "updates") };
 	},
 
 	async login() {
