@@ -74,7 +74,10 @@ const stacks = [];
 /* All requests of a measurement come from one address, as no client's would. */
 const LIMITS = ["login_address_free=0", "register_per_hour=0", "refresh_per_minute=0"].flatMap((one) => ["--set", one]);
 
-/** A stack of latch in `dir`; its URL. The token's life is long enough for every measurement. */
+/* Everything here comes from one address; and the token's life is long enough for every measurement. */
+const SETTINGS = ["login_address_free=0", "register_per_hour=0", "refresh_per_minute=0", "access_ttl_s=86400"];
+
+/** A stack of latch in `dir`; its URL. */
 export function latch(dir, port, ...args) {
 	if (!stacks.includes(dir))
 		stacks.push(dir);

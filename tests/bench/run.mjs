@@ -50,7 +50,7 @@ async function begin() {
 	stage.id = body.user_id;
 	stage.auth = { Authorization: `Bearer ${body.access_token}` };
 	const { headers } = await post(`${stage.url}/auth/login`, { ...account, transport: "cookie" });
-	stage.cookie = { Cookie: headers.get("set-cookie").split(";")[0] };
+	stage.cookie = { Cookie: /(?:^|, )(latch=[^;]+)/.exec(headers.get("set-cookie"))[1] };
 	const sockets = {};
 	for (const program of ["limit", "limit-libfcgi"]) {
 		sockets[`${program} reply`] = await pool(dir, WORKERS, bin(program));
