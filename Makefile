@@ -13,7 +13,7 @@
 #   fuzz-replay  runs the committed inputs of the fuzz targets          20 s           clang libclang-rt-dev
 #   coverage     the lines of auth/ and http/ that the tests run        minutes        gcovr nodejs npm
 #   fault        breaks what is around latch, in full                   30 min         slowhttptest nodejs npm nginx
-#   bench        measures, for docs/bench.md                            10 min         nothing: it installs
+#   bench        measures, for docs/bench.md                            15 min         nothing: it installs
 #   install      installs the programs, pages and manuals               20 s           as all
 #   dist         a tar file of what is committed                        1 s            git
 #   clean        removes build/                                         1 s
