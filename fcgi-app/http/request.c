@@ -29,25 +29,31 @@ static const struct wanted {
 	WANTED("HTTP_X_FORWARDED_FOR", x_forwarded_for),
 };
 
+/* The first counts, as everywhere with FastCGI; but two of these are no better than none, as what a proxy of ours wrote and
+ * what the client did cannot be told apart ("X_Forwarded_For" becomes the same parameter). */
+static void
+keep(struct request *out, struct str *member, struct str value)
+{
+	if (member->p == NULL)
+		*member = value;
+	else if (member == &out->authorization)
+		out->authorization_twice = true;
+	else if (member == &out->cookie)
+		out->cookie_twice = true;
+	else if (member == &out->x_forwarded_for)
+		member->n = 0;
+}
+
 static void
 read_parameter(struct request *out, struct str name, struct str value, struct str *content_length)
 {
 	if (str_eq(name, STR("CONTENT_LENGTH")) && content_length->p == NULL)
 		*content_length = value;
 	for (size_t i = 0; i < COUNT(wanted); i++) {
-		struct str *member = (struct str *)(void *)((char *)out + wanted[i].at);
 		if (!str_eq(name, wanted[i].name))
 			continue;
-		if (member == &out->authorization && member->p != NULL)
-			out->authorization_twice = true;
-		/* Believed of no one where there are two: which of them a proxy of ours wrote cannot be known ("X_Forwarded_For" becomes
-		 * the same parameter). */
-		if (member == &out->x_forwarded_for && member->p != NULL)
-			member->n = 0;
-		if (member == &out->cookie && member->p != NULL)
-			out->cookie_twice = true;
-		if (member->p == NULL) /* the first counts, as everywhere with FastCGI */
-			*member = value;
+		struct str *member = (struct str *)(void *)((char *)out + wanted[i].at);
+		keep(out, member, value);
 		/* A query is looked at where a route takes one. */
 		if (member == &out->query)
 			return;
