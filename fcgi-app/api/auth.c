@@ -89,9 +89,8 @@ sign_in(struct ctx *c, enum transport transport, struct user *user, struct grant
 		                                   .transport = transport,
 		                                   .client = c->client,
 		                                   .from = proof_from(c) };
-	const enum err err = login(c->app, &attempt, c->arena, user, grant, &c->why);
 
-	return err == OK ? set_device_cookie(c, user) : err;
+	return login(c->app, &attempt, c->arena, user, grant, &c->why);
 }
 
 /* The answer is the same to a cookie's client as GET /users/me is. */
@@ -109,6 +108,8 @@ sign_in_by_cookie(struct ctx *c)
 	enum err err = sign_in(c, TRANSPORT_COOKIE, &user, &grant);
 	if (err == OK)
 		err = set_session_cookie(c, grant.cookie);
+	if (err == OK)
+		err = set_device_cookie(c, &user);
 	return err == OK ? reply_or(c, &user) : err;
 }
 
@@ -121,7 +122,9 @@ auth_login(struct ctx *c)
 
 	if (in->transport.p != NULL && str_eq(in->transport, STR("cookie")))
 		return sign_in_by_cookie(c);
-	const enum err err = sign_in(c, TRANSPORT_BEARER, &user, &grant);
+	enum err err = sign_in(c, TRANSPORT_BEARER, &user, &grant);
+	if (err == OK)
+		err = set_device_cookie(c, &user);
 	return err == OK ? reply(c, &grant) : err;
 }
 
