@@ -52,9 +52,9 @@ estimate(struct app *app, const struct chore *chore)
 static void
 tell_bar(const struct chore *chore, const struct run *run, double rate)
 {
-	const unsigned share = run->removed < run->expected ? (unsigned)(run->removed * 100 / run->expected)
-	                     : run->expected > 0            ? 100
-	                                                    : 0;
+	/* The estimate may be too low. */
+	const uint64_t all = run->removed < run->expected ? run->expected : run->removed;
+	const unsigned share = all > 0 ? (unsigned)(run->removed * 100 / all) : 0;
 	char bar[BAR_WIDTH + 1];
 
 	memset(bar, '.', BAR_WIDTH);
