@@ -52,7 +52,7 @@ address_prefix(const struct address *address, char out[ADDRESS_SIZE])
 static unsigned
 bit_of(const struct address *address, unsigned i)
 {
-	return address->bytes[i / 8] >> (7 - i % 8) & 1U;
+	return (unsigned)address->bytes[i / 8] >> (7 - i % 8) & 1U;
 }
 
 const char *
