@@ -16,3 +16,5 @@ ALTER TABLE sessions
   ADD KEY IF NOT EXISTS sessions_ended (ended_at),
   ADD KEY IF NOT EXISTS sessions_expiry (expires_at);
 UPDATE sessions SET last_seen_at = created_at WHERE last_seen_at < created_at;
+-- By this key they hear whose name, address or status changed.
+ALTER TABLE users ADD KEY IF NOT EXISTS users_updated (updated_at);

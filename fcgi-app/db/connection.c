@@ -9,8 +9,8 @@
 
 static const struct stmt_table *const service_tables[] = { &users_statements,        &sessions_statements,
 	                                                       &signing_keys_statements, &throttles_statements,
-	                                                       &housekeeping_statements, &migrations_statements,
-	                                                       &server_statements };
+	                                                       &housekeeping_statements, &changes_statements,
+	                                                       &migrations_statements,   &server_statements };
 static const struct stmt_table *const owner_tables[] = { &migrations_statements };
 
 enum { RECONNECT_PAUSE_US = 250000, MIGRATION_TIMEOUT_S = 3600, STATEMENT_TENTHS = 8, CONNECT_MEMORY = 96 * 1024 };

@@ -19,11 +19,6 @@ static const struct column list_columns[] = {
 	COLUMN(struct session, ip), COLUMN(struct session, user_agent), COLUMN(struct session, transport),
 };
 
-static const struct column ended_columns[] = {
-	COLUMN(struct session_ended, id),
-	COLUMN(struct session_ended, at),
-};
-
 #define GOOD_SQL "ended_at IS NULL AND expires_at > UTC_TIMESTAMP(3)"
 /* For an UPDATE by id. Left the choice, the server looks into every key that a condition names before it takes the primary
  * one, which costs it a fifth of the statement. */
@@ -37,7 +32,7 @@ static const struct column ended_columns[] = {
 /* Parameter: why. */
 #define ENDED_SQL "ended_at = UTC_TIMESTAMP(3), ended_for = ?, ip = NULL, user_agent = NULL"
 
-enum { USER, INSERT, COUNT_OF, DROP_OLDEST, TOUCH, ROTATE, STATE, END, END_ALL, DISOWN, LIST, ENDED };
+enum { USER, INSERT, COUNT_OF, DROP_OLDEST, TOUCH, ROTATE, STATE, END, END_ALL, DISOWN, LIST };
 
 static const struct stmt stmts[] = {
 	/* Two rows by their keys and no more: each further condition here costs the server 2 to 4 us a request, and in C none
@@ -100,12 +95,6 @@ static const struct stmt stmts[] = {
 	           .params = 3,
 	           .columns = list_columns,
 	           .n = COUNT(list_columns) },
-	[ENDED] = { .name = "sessions ended",
-	            .sql = "SELECT NULL, UTC_TIMESTAMP(3) UNION ALL (SELECT id, ended_at FROM sessions "
-	                   "WHERE ended_at > UTC_TIMESTAMP(3) - INTERVAL ? SECOND LIMIT ?)",
-	            .params = 2,
-	            .columns = ended_columns,
-	            .n = COUNT(ended_columns) },
 };
 
 const struct stmt_table sessions_statements = { stmts, COUNT(stmts) };
@@ -208,10 +197,4 @@ sessions_list(struct db *db, const struct uuid *user, struct str before, struct 
 	const struct str below = before.p != NULL ? before : STR(UUID_MAX);
 
 	return db_rows(db, &stmts[LIST], ARGS(arg_uuid(user), arg_str(below), arg_u64(max)), out, sizeof(*out), max, n_out);
-}
-
-enum err
-sessions_ended(struct db *db, uint32_t window_s, struct session_ended *out, size_t max, size_t *n_out)
-{
-	return db_rows(db, &stmts[ENDED], ARGS(arg_u64(window_s), arg_u64(max - 1)), out, sizeof(*out), max, n_out);
 }

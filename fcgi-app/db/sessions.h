@@ -3,7 +3,7 @@
  *
  * A session is good while ended_at is NULL and expires_at lies ahead. expires_at moves with each use: idle_s from now, but
  * never beyond ttl_s from the log-in. Who it was that used it (ip, user_agent) is wiped when it ends; the row itself stays
- * for SESSIONS_KEPT_S, so that other workers can read that it ended (sessions_ended).
+ * for SESSIONS_KEPT_S, so that other workers can read that it ended (db/changes.h).
  */
 #ifndef LATCH_DB_SESSIONS_H
 #define LATCH_DB_SESSIONS_H
@@ -93,14 +93,5 @@ struct session {
 /* Up to max good sessions of a user, newest first, with an id below `before` (absent: from the newest). */
 enum err sessions_list(struct db *db, const struct uuid *user, struct str before, struct session *out, size_t max,
                        size_t *n_out) MUST_USE;
-
-/* The feed: the sessions that ended in the last window_s seconds, and a row with the id "" whose time is the database's
- * own. At most max rows: n_out is max when there may be more. */
-struct session_ended {
-	struct uuid id;
-	struct timestamp at;
-};
-enum err sessions_ended(struct db *db, uint32_t window_s, struct session_ended *out, size_t max,
-                        size_t *n_out) MUST_USE;
 
 #endif

@@ -44,11 +44,12 @@ memory_get(const struct memory *memory, const unsigned char digest[TOKEN_DIGEST_
 }
 
 void
-memory_forget(struct memory *memory, const struct uuid *session)
+memory_forget(struct memory *memory, const struct uuid *id)
 {
 	for (size_t i = 0; i < MEMORY_SLOTS; i++) {
 		struct remembered *slot = &memory->slots[i];
-		if (slot->until_ms != 0 && strcmp(slot->session.text, session->text) == 0)
+		if (slot->until_ms != 0
+		    && (strcmp(slot->session.text, id->text) == 0 || strcmp(slot->user.text, id->text) == 0))
 			slot->until_ms = 0;
 	}
 }

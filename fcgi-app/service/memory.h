@@ -33,8 +33,8 @@ void memory_put(struct memory *memory, const struct remembered *entry);
 /* NULL where there is none that holds at this time. Good until the next memory_put. */
 const struct remembered *memory_get(const struct memory *memory, const unsigned char digest[TOKEN_DIGEST_SIZE],
                                     int64_t mono_ms, int64_t now_s);
-/* Forgets a session. */
-void memory_forget(struct memory *memory, const struct uuid *session);
+/* Forgets a session, or all of a user. */
+void memory_forget(struct memory *memory, const struct uuid *id);
 void memory_clear(struct memory *memory);
 
 #endif

@@ -99,7 +99,7 @@ principal_again(struct app *app, struct principal *principal)
 
 /* ---- By memory ---------------------------------------------------------------------------------------------------- */
 
-enum { FEED_WINDOW_S = 15, FEED_ROWS = 1000, FEED_PAUSE_MS = 2000, JUMP_MS = 2000 };
+enum { FEED_WINDOW_S = 15, FEED_ROWS = 1000, FEED_PAUSE_MS = 250, JUMP_MS = 2000 };
 
 static int64_t
 mono_ms(void)
@@ -107,13 +107,13 @@ mono_ms(void)
 	return (int64_t)(clock_mono_us() / 1000);
 }
 
-/* Reads which sessions ended since the last time. Everything is forgotten where that cannot be said: nobody asked for so
- * long that nobody is remembered anyway, too many ended, or the database's clock jumped, by which the window is measured.
+/* Reads which sessions ended and which users changed since the last time. Everything is forgotten where that cannot be said: nobody asked for so
+ * long that nobody is remembered anyway, too much changed, or the database's clock jumped, by which the window is measured.
  * The window is longer than the time since by what a transaction may take from its UPDATE to its COMMIT. */
 static enum err
 read_feed(struct app *app)
 {
-	struct session_ended rows[FEED_ROWS];
+	struct change rows[FEED_ROWS];
 	struct feed *feed = &app->feed;
 	const int64_t now_ms = mono_ms(), since_ms = now_ms - feed->read_ms;
 	const bool stale = feed->read_ms == 0 || since_ms > REMEMBERED_S * INT64_C(1000);
@@ -123,7 +123,7 @@ read_feed(struct app *app)
 
 	enum err err = db_begin_request(app->db);
 	if (err == OK)
-		err = sessions_ended(app->db, window_s, rows, FEED_ROWS, &n);
+		err = changes_recent(app->db, window_s, rows, FEED_ROWS, &n);
 	if (err != OK)
 		return err;
 	for (size_t i = 0; i < n; i++)
@@ -140,8 +140,8 @@ read_feed(struct app *app)
 }
 
 /* Looks at the database where that was not done for a while: at the keys, for one that was retired is not in the ring any
- * more and what it signed is forgotten with it, and at the feed. A database that hangs makes a request wait only now and
- * then. */
+ * more and what it signed is forgotten with it, and at the feed. A database that hangs makes requests wait half of the
+ * time, at most. */
 static void
 look(struct app *app)
 {
@@ -150,8 +150,10 @@ look(struct app *app)
 
 	if (now_ms < feed->pause_until_ms || (feed->read_ms != 0 && now_ms - feed->read_ms < FEED_MS))
 		return;
-	if (keys_fresh(app) != OK || read_feed(app) != OK)
-		feed->pause_until_ms = mono_ms() + FEED_PAUSE_MS;
+	if (keys_fresh(app) != OK || read_feed(app) != OK) {
+		const int64_t end_ms = mono_ms(), took_ms = end_ms - now_ms;
+		feed->pause_until_ms = end_ms + (took_ms > FEED_PAUSE_MS ? took_ms : FEED_PAUSE_MS);
+	}
 	if (app->memory.generation != app->keyring.generation)
 		memory_clear(&app->memory);
 	app->memory.generation = app->keyring.generation;

@@ -3,12 +3,13 @@
  *
  * Two ways. principal_of asks the database, in one statement: what it says is so at that moment. principal_remembered is for
  * what must not cost a statement (the web server asks it before each page): who was proved within the last minute is
- * remembered by the SHA-256 of his credential, and the feed of sessions that ended, read at most every FEED_MS, makes it
- * forget: so a revocation is in force on every node within a second.
+ * remembered by the SHA-256 of his credential. A feed of the sessions that ended and the users that changed, read at most
+ * every FEED_MS, makes it forget: so a revocation, or a new name, is in force on every node within a second.
  */
 #ifndef LATCH_SERVICE_PRINCIPAL_H
 #define LATCH_SERVICE_PRINCIPAL_H
 
+#include "db/changes.h"
 #include "db/sessions.h"
 #include "service/app.h"
 

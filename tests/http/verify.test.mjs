@@ -44,6 +44,16 @@ test("verify: a new token of a refreshed session, and the one before it, are goo
 		assert.deepEqual(await verifyStatuses(token), [200]);
 });
 
+test("verify: who takes another user name is called by it within a second, on every worker", async () => {
+	const user = await newTokens({ username: unique("Old") }), username = unique("New");
+	for (let i = 0; i < 30; i++)
+		assert.equal((await verify(user.access_token)).headers["x-auth-user"], user.username);
+	assert.equal((await call("PATCH", "/users/me", { token: user.access_token, json: { username } })).status, 200);
+	await sleep(WITHIN_MS);
+	for (let i = 0; i < 30; i++)
+		assert.equal((await verify(user.access_token)).headers["x-auth-user"], username);
+});
+
 test("verify: HEAD works as GET, other methods are 405", async () => {
 	const user = await newTokens();
 	const answer = await call("HEAD", "/auth/verify", { token: user.access_token });
