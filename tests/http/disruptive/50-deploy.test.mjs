@@ -6,7 +6,7 @@ import { after, test } from "node:test";
 import { send } from "../lib/http.mjs";
 import { freePort } from "../lib/mount.mjs";
 import { alive, BASE, CHECKOUT, DIR, run, workers } from "../lib/instance.mjs";
-import { newSession, statusOf } from "../lib/users.mjs";
+import { newSession, statusOf, uniqueEmail } from "../lib/users.mjs";
 
 /* Next to the first instance: the service user can reach that place. */
 const root = mkdtempSync(join(dirname(DIR), "second-"));
@@ -73,13 +73,13 @@ test("deploy/up: it prints an address, a first account that works, and curl line
 test("deploy/up: fewer lanes and a shorter queue, while log-ins flood in", async (t) => {
 	const url = new URL(`http://127.0.0.1:${port}/auth/login`);
 	const up = (...args) => deploy("up", ["--dir", dir, ...args]);
-	const wide = await up("--workers", "8", "--set", "hash_lanes=2", "--set", "hash_queue=4");
+	const wide = await up("--workers", "8", "--set", "hash_lanes=2", "--set", "hash_queue=4", "--set", "login_address_free=0");
 	assert.equal(wide.code, 0, wide.stdout + wide.stderr);
 	let over = false;
 	const statuses = new Map();
 	const flood = Promise.all(Array.from({ length: 16 }, async () => {
 		while (!over) {
-			const answer = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"email":"nobody@example.org","password":"seven-Otters-drum"}' });
+			const answer = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ email: uniqueEmail(), password: "seven-Otters-drum" }) });
 			await answer.arrayBuffer();
 			statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
 		}

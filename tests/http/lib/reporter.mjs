@@ -1,7 +1,8 @@
 /*
  * A reporter for `node --test` that reads the same under every node from 18 on: a line a file, whole stories for
  * failures only, and a last line "N passed, N failed". A file that runs no test has failed. With LATCH_TEST_SUMMARY
- * the figures "passed failed skipped" are also written to that file; with V=1 every test is named.
+ * the figures "passed failed skipped" are also written to that file; with V=1 every test is named. LATCH_TEST_LANE stands
+ * before each line: other runs may write at the same time.
  */
 import { writeFileSync } from "node:fs";
 import { relative } from "node:path";
@@ -17,7 +18,7 @@ function story(error) {
 	return (lines.length > 40 ? [...lines.slice(0, 40), `        ... and ${lines.length - 40} lines more`] : lines).join("\n");
 }
 
-export default async function* (source) {
+async function* report(source) {
 	const sums = { passed: 0, failed: 0, skipped: 0 };
 	const files = new Map();
 	const started = Date.now();
@@ -67,4 +68,9 @@ export default async function* (source) {
 	if (process.env.LATCH_TEST_SUMMARY)
 		writeFileSync(process.env.LATCH_TEST_SUMMARY, `${sums.passed} ${sums.failed} ${sums.skipped}\n`);
 	yield `${sums.passed} passed, ${sums.failed} failed${sums.skipped ? `, ${sums.skipped} skipped` : ""} (${seconds(Date.now() - started)})\n`;
+}
+
+export default async function* (source) {
+	for await (const text of report(source))
+		yield text.replace(/^(?=.)/gm, process.env.LATCH_TEST_LANE ?? "");
 }
