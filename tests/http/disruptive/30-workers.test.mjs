@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { call, get } from "../lib/api.mjs";
 import { send } from "../lib/http.mjs";
 import { config, DIR, hold, q, sleep, until, up, workers } from "../lib/instance.mjs";
-import { newPassword, newSession, newUser, statusOf, tryLogin } from "../lib/users.mjs";
+import { newSession, newUser, statusOf, tryLogin } from "../lib/users.mjs";
 
 const size = Number(config("workers"));
 const user = await newSession();
@@ -22,9 +22,11 @@ test("worker killed: the pool is whole again, and the others go on meanwhile", a
 });
 
 test("worker killed while it hashes: its lane comes back", async () => {
-	/* Whoever loses a lane for every death would have none left after this many. */
+	/* Whoever loses a lane for every death would have none left after this many. Somebody else's log-ins: a user has at most
+	 * a hundred sessions. */
+	const other = await newUser();
 	for (const pid of workers()) {
-		const flood = Promise.allSettled(Array.from({ length: 8 }, () => send("POST", "/auth/login", { headers: { "Content-Type": "application/json" }, body: JSON.stringify({ email: user.email, password: user.password }) })));
+		const flood = Promise.allSettled(Array.from({ length: 8 }, () => send("POST", "/auth/login", { headers: { "Content-Type": "application/json" }, body: JSON.stringify({ email: other.email, password: other.password }) })));
 		await sleep(60);
 		process.kill(pid, "SIGKILL");
 		await flood;
