@@ -61,9 +61,7 @@ me_change(struct ctx *c)
 static enum err
 confirm(struct ctx *c, struct str current)
 {
-	const struct proof_from from = proof_from(c);
-
-	return account_confirm(c->app, &c->principal.user, current, &from, &c->why);
+	return account_confirm(c->app, &c->principal.user, current, &c->principal.session, &c->why);
 }
 
 /* ---- POST /users/me/password ------------------------------------------------------------------------------------- */

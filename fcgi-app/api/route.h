@@ -97,8 +97,8 @@ enum err fail(struct ctx *c, enum err err, const char *detail) MUST_USE;
 
 /* ---- The handlers -------------------------------------------------------------------------------------------------- */
 
-extern const struct schema register_in, login_in, login_form, refresh_in, logout_in, token_out, user_out, profile_in,
-	password_in, delete_in, session_out, status_out;
+extern const struct schema register_in, login_in, login_form, refresh_in, logout_in, verify_query, token_out, user_out,
+	profile_in, password_in, delete_in, session_out, status_out;
 
 check_fn auth_register_check, auth_login_check, me_password_check;
 handler_fn auth_register, auth_login, auth_refresh, auth_logout, auth_verify;

@@ -56,6 +56,7 @@ const struct route routes[] = {
 		.access = ACCESS_REMEMBERED,
 		.no_db = true,
 		.status = 200,
+		.query = &verify_query,
 		.errors = ERROR(ERR_DB),
 		.summary = "Whether a request may pass: X-Auth-User, X-Auth-User-Id and X-Auth-Email say whose it is",
 		.handle = auth_verify,

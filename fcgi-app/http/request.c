@@ -29,8 +29,8 @@ static const struct wanted {
 	WANTED("HTTP_X_FORWARDED_FOR", x_forwarded_for),
 };
 
-/* The first counts, as everywhere with FastCGI; but two of these are no better than none, as what a proxy of ours wrote and
- * what the client did cannot be told apart ("X_Forwarded_For" becomes the same parameter). */
+/* The first counts, as everywhere with FastCGI; but of two of those below, what a proxy or browser wrote and what somebody else
+ * did cannot be told apart ("X_Forwarded_For" becomes the same parameter). */
 static void
 keep(struct request *out, struct str *member, struct str value)
 {
@@ -40,8 +40,8 @@ keep(struct request *out, struct str *member, struct str value)
 		out->authorization_twice = true;
 	else if (member == &out->cookie)
 		out->cookie_twice = true;
-	else if (member == &out->x_forwarded_for)
-		member->n = 0;
+	else if (member == &out->x_forwarded_for || member == &out->origin || member == &out->sec_fetch_site)
+		out->malformed = true;
 }
 
 static void

@@ -23,9 +23,10 @@ struct request {
 	struct str script; /* SCRIPT_NAME: the mount prefix */
 	struct str query;  /* QUERY_STRING, as it came */
 	struct str authorization, content_type, origin, if_none_match, cookie, sec_fetch_site, user_agent;
-	struct str remote_addr, x_forwarded_for; /* the latter is "" where there are two */
+	struct str remote_addr, x_forwarded_for;
 	bool authorization_twice, cookie_twice;
-	bool malformed;  /* a parameter that counts is longer than HEADER_VALUE_MAX or holds NUL, or there are too many */
+	bool
+		malformed; /* two where that must not be, or a parameter that counts is longer than HEADER_VALUE_MAX or holds NUL, or there are too many */
 	bool body_large; /* over BODY_MAX; body is then absent */
 	struct str body; /* in the arena; n 0 without one */
 };

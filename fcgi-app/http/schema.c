@@ -15,6 +15,12 @@ is_transport(struct str value)
 }
 
 static bool
+is_requirement(struct str value)
+{
+	return str_eq(value, STR("user"));
+}
+
+static bool
 is_limit(struct str value)
 {
 	uint64_t n;
@@ -30,6 +36,8 @@ const struct rule rule_phone_number = { is_phone_number, "must be an E.164 numbe
 	                                    "^\\+[1-9][0-9]{7,14}$" };
 const struct rule rule_password = { NULL, "", "password", NULL };
 const struct rule rule_transport = { is_transport, "must be bearer or cookie", NULL, "^(bearer|cookie)$" };
+const struct rule rule_require = { is_requirement, "must be user: roles and permissions cannot be asked for yet", NULL,
+	                               "^user$" };
 const struct rule rule_limit = { is_limit, "must be a number from 1 to 200", NULL, "^[0-9]+$" };
 const struct rule rule_cursor = { uuid_valid, "must be the next_cursor of the page before", NULL, NULL };
 const struct rule rule_grant_type = { is_password_grant, "must be password", NULL, "^password$" };

@@ -37,7 +37,7 @@ struct rule {
 };
 
 extern const struct rule rule_email, rule_username, rule_name, rule_phone_number, rule_password, rule_grant_type,
-	rule_transport, rule_limit, rule_cursor;
+	rule_transport, rule_require, rule_limit, rule_cursor;
 
 struct field {
 	const char *name;

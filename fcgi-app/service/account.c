@@ -123,26 +123,33 @@ account_change_profile(struct app *app, struct user *user, const struct profile_
 
 /* ---- Proving ----------------------------------------------------------------------------------------------------- */
 
-enum err
-account_prove(struct app *app, const struct user *user, struct str password, const struct proof_from *from,
-              struct reason *why)
+static enum err
+try_password(struct app *app, const struct guesser *who, struct str password, struct reason *why)
 {
-	struct guesser who = { .user = user, .from = from->address };
-	struct uuid device;
+	const struct user *user = who->user;
 	struct guess guess;
-	bool known;
-	enum err err = device_look(app, from->device, user, &known, &device);
+	enum err err = guess_begin(app, who, &guess, why);
 
-	if (err == OK && known)
-		who.device = &device;
-	if (err == OK)
-		err = guess_begin(app, &who, &guess, why);
 	if (err != OK)
 		return err;
 	err = password_verify(&app->hasher, user->password_hash, password);
 	if (err == OK && strcmp(user->status, "active") != 0)
 		err = ERR_DISABLED;
 	return guess_end(app, &guess, err);
+}
+
+enum err
+account_prove(struct app *app, const struct user *user, struct str password, const struct proof_from *from,
+              struct reason *why)
+{
+	struct guesser who = { .user = user, .from = from->address };
+	struct uuid device;
+	bool known;
+	const enum err err = device_look(app, from->device, user, &known, &device);
+
+	if (err == OK && known)
+		who.device = &device;
+	return err == OK ? try_password(app, &who, password, why) : err;
 }
 
 enum err
@@ -157,10 +164,11 @@ account_prove_nobody(struct app *app, struct str name, struct str password, cons
 }
 
 enum err
-account_confirm(struct app *app, const struct user *user, struct str current, const struct proof_from *from,
+account_confirm(struct app *app, const struct user *user, struct str current, const struct uuid *session,
                 struct reason *why)
 {
-	const enum err err = password_busy(&app->hasher) ? ERR_BUSY : account_prove(app, user, current, from, why);
+	const struct guesser who = { .user = user, .session = session };
+	const enum err err = password_busy(&app->hasher) ? ERR_BUSY : try_password(app, &who, current, why);
 
 	/* Disabled since his session was looked at: what follows finds that, too. */
 	if (err == ERR_DISABLED)

@@ -45,9 +45,10 @@ enum err account_prove(struct app *app, const struct user *user, struct str pass
 enum err account_prove_nobody(struct app *app, struct str name, struct str password, const struct proof_from *from,
                               struct reason *why) MUST_USE;
 
-/* Checks the current password of somebody who has a session; a stolen token is no way to try more of them.
+/* Checks the current password of somebody who has a session. What is wrong counts for that session: a stolen token is no way
+ * to try many, and strangers who guess do not keep its owner from a new password.
  * ERR_FIELDS: `current_password` is not it. ERR_SLOW_DOWN. */
-enum err account_confirm(struct app *app, const struct user *user, struct str current, const struct proof_from *from,
+enum err account_confirm(struct app *app, const struct user *user, struct str current, const struct uuid *session,
                          struct reason *why) MUST_USE;
 
 /* ERR_FIELDS: the same, of a password that was the current one until a moment ago. */

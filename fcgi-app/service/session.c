@@ -113,13 +113,15 @@ ticket_missed(struct app *app, struct ticket *ticket)
 }
 
 enum err
-session_refresh(struct app *app, struct str refresh_token, const struct client *client, struct arena *arena,
-                struct grant *out)
+session_refresh(struct app *app, struct str refresh_token, const struct client *client, const struct address *from,
+                struct arena *arena, struct grant *out, struct reason *why)
 {
 	const struct session_life life = session_life(app);
 	struct ticket ticket;
 
 	enum err err = ticket_read(&app->tickets, TICKET_REFRESH, refresh_token, &ticket);
+	if (err == OK)
+		err = throttle_refresh(app, from, why);
 	if (err != OK)
 		return err == ERR_TOKEN ? ERR_GRANT : err;
 	err = sessions_rotate(app->db, &ticket.session, &ticket.user, ticket.counter, client, &life);

@@ -26,9 +26,11 @@ enum err session_begin(struct app *app, const struct user *user, enum transport 
 
 /* A refresh token for the next one, and a new access token (RFC 6749, 6; RFC 9700, 4.14). One conditional UPDATE decides.
  * The token before the current one, within refresh_grace_s of its use, gets the same successor again: a retry, or two
- * tabs. An older one ends the session, with a line in the log. ERR_GRANT: that, or it does not hold for another reason. */
-enum err session_refresh(struct app *app, struct str refresh_token, const struct client *client, struct arena *arena,
-                         struct grant *out) MUST_USE;
+ * tabs. An older one ends the session, with a line in the log. ERR_GRANT: that, or it does not hold for another reason.
+ * ERR_SLOW_DOWN: too many come from this address (NULL: not known); one that is not ours counts for nothing. */
+enum err session_refresh(struct app *app, struct str refresh_token, const struct client *client,
+                         const struct address *from, struct arena *arena, struct grant *out,
+                         struct reason *why) MUST_USE;
 
 /* Ends a session, or all of its user's. ERR_TOKEN: it had ended. */
 enum err session_logout(struct app *app, const struct uuid *session, const struct uuid *user, bool everywhere) MUST_USE;

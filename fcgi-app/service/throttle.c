@@ -132,6 +132,8 @@ choose_counters(const struct app *app, const struct guesser *who, struct guess *
 		err = throttle_account_subject(app, &who->user->id, &out->account);
 	if (err != OK)
 		return err;
+	if (who->user != NULL && who->session != NULL)
+		return add_counter(app, out, THROTTLE_SESSION, str_of(who->session->text));
 	if (who->user != NULL && who->device != NULL)
 		return add_counter(app, out, THROTTLE_DEVICE, str_of(who->device->text));
 	err = who->user != NULL ? add_counter(app, out, THROTTLE_ACCOUNT, str_of(who->user->id.text))
@@ -171,7 +173,14 @@ take_back(struct app *app, struct guess *guess)
 	}
 }
 
-/* A device's row is read together with the account's, which its right password ends. */
+/* Whose failures are not the account's. */
+static bool
+counts_apart(enum throttle_kind kind)
+{
+	return kind == THROTTLE_DEVICE || kind == THROTTLE_SESSION;
+}
+
+/* Such a row is read together with the account's, which its right password ends. */
 static enum err
 look_at_all(struct app *app, struct guess *guess, struct reason *why)
 {
@@ -181,7 +190,7 @@ look_at_all(struct app *app, struct guess *guess, struct reason *why)
 
 	if (guess->n > 1)
 		second = &guess->counters[1].subject;
-	else if (guess->counters[0].kind == THROTTLE_DEVICE)
+	else if (counts_apart(guess->counters[0].kind))
 		second = &guess->account;
 	enum err err = throttles_find(app->db, first, second, rows, &n);
 	if (err != OK)
@@ -232,7 +241,7 @@ end_counts(struct app *app, struct guess *guess)
 
 	if (guess->account_found)
 		err = throttles_delete(app->db, &guess->account);
-	if (err == OK && first->found && first->kind == THROTTLE_DEVICE)
+	if (err == OK && first->found && counts_apart(first->kind))
 		err = throttles_delete(app->db, &first->subject);
 	first->charged = false;
 	take_back(app, guess);

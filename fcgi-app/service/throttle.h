@@ -45,6 +45,7 @@ struct guesser {
 	const struct user *user;    /* NULL: nobody has the name */
 	struct str name;            /* that name, of at most 254 code points */
 	const struct uuid *device;  /* one that was used for this user's account before; NULL: it was not */
+	const struct uuid *session; /* of this user's, in which he is asked for his password once more; NULL: he logs in */
 	const struct address *from; /* NULL: not known, and so not limited */
 };
 
@@ -63,11 +64,11 @@ struct guess {
 };
 
 /* ERR_SLOW_DOWN: it must not be tried now; *why tells when, and nothing was counted. ERR_BUSY: too many at once. A device's
- * attempts count for that device alone; anybody else's for the account, or the name, and for the address. */
+ * attempts, and a session's, count for that alone; anybody else's for the account, or the name, and for the address. */
 enum err guess_begin(struct app *app, const struct guesser *who, struct guess *out, struct reason *why) MUST_USE;
 
 /* Counts what came of it, and returns that: ERR_CREDENTIALS is a failure, OK and ERR_DISABLED a right password, which ends
- * the account's count (and the device's, but not the address's: who guesses has an account of his own too); anything else
+ * the account's count (and the device's or session's, but not the address's: who guesses has an account of his own too); anything else
  * counts for nothing. Or an error, ERR_DB or ERR_BUSY: then the caller must not tell what came of it. */
 enum err guess_end(struct app *app, struct guess *guess, enum err outcome) MUST_USE;
 

@@ -12,6 +12,7 @@ enum throttle_kind {
 	THROTTLE_ACCOUNT,  /* wrong passwords for an account, whichever of its names was used */
 	THROTTLE_UNKNOWN,  /* for a name that nobody has: as with an account, so that it cannot be told from one */
 	THROTTLE_DEVICE,   /* from a device that was used for the account before, and so does not count for that */
+	THROTTLE_SESSION,  /* as the current password, in a session of the account: does not count for that either */
 	THROTTLE_ADDRESS,  /* from an address, for whatever account */
 	THROTTLE_REGISTER, /* accounts that an address asks for */
 	THROTTLE_REFRESH,  /* refreshes that it asks for */

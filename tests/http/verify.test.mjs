@@ -54,6 +54,15 @@ test("verify: who takes another user name is called by it within a second, on ev
 		assert.equal((await verify(user.access_token)).headers["x-auth-user"], username);
 });
 
+test("verify: what is required and cannot be told lets nobody in", async () => {
+	const user = await newTokens();
+	assert.equal((await call("GET", "/auth/verify?require=user", { token: user.access_token })).status, 200);
+	for (const query of ["require=role:admin", "require=permission:users:write", "require=verified", "require=", "require=user&require=user", `require=${"x".repeat(5000)}`]) {
+		const { status } = await call("GET", `/auth/verify?${query}`, { token: user.access_token });
+		assert.ok([400, 422].includes(status), `${query}: ${status}`);
+	}
+});
+
 test("verify: HEAD works as GET, other methods are 405", async () => {
 	const user = await newTokens();
 	const answer = await call("HEAD", "/auth/verify", { token: user.access_token });
