@@ -145,7 +145,8 @@ read_variable(struct load *load, struct str variable)
 	for (; n < name.n && n < sizeof(lower); n++)
 		lower[n] = ascii_lower(name.p[n]);
 	if (value.p == NULL || !find_key((struct str){ lower, n }, &i)) {
-		complain(load, "environment: unknown key LATCH_%.*s", (int)(name.n < 64 ? name.n : 64), name.p);
+		complain(load, "environment: unknown key LATCH_%.*s: unset it; latch.conf(5) has the keys",
+		         (int)(name.n < 64 ? name.n : 64), name.p);
 		return;
 	}
 	load->from_environment[i] = true;

@@ -25,7 +25,8 @@ const struct problem problems[ERR__COUNT] = {
 	                     "Send the body as application/json, or as a form where the route takes one.", NULL, 0 },
 	[ERR_FIELDS] = { 422, "validation_failed", "Validation failed", "See errors for each field.", NULL, 0 },
 	[ERR_CONFLICT] = { 409, "conflict", "Conflict", "See errors for what is taken.", NULL, 0 },
-	[ERR_UNAUTHORIZED] = { 401, "unauthorized", "Unauthorized", "This needs a bearer token.", "Bearer", 0 },
+	[ERR_UNAUTHORIZED] = { 401, "unauthorized", "Unauthorized", "This needs a bearer token, or the session cookie.",
+	                       "Bearer", 0 },
 	[ERR_TOKEN] = { 401, "invalid_token", "Invalid token", "The token is malformed, expired or revoked.",
 	                "Bearer error=\"invalid_token\"", 0 },
 	[ERR_AMBIGUOUS] = { 400, "ambiguous_credentials", "Ambiguous credentials", "Present credentials once, in one way.",
@@ -35,7 +36,10 @@ const struct problem problems[ERR__COUNT] = {
 	[ERR_GRANT] = { 401, "invalid_grant", "Invalid grant",
 	                "The refresh token is malformed, expired, used before or revoked. Sign in again.", "Bearer", 0 },
 	[ERR_CROSS_SITE] = { 403, "cross_site", "Cross-site request",
-	                     "With the session cookie, only a page of this origin may change something.", NULL, 0 },
+	                     "With a session cookie, only a page of public_url's origin may do this: send Sec-Fetch-Site: "
+	                     "same-origin, as "
+	                     "browsers do, or that Origin.",
+	                     NULL, 0 },
 	[ERR_DISABLED] = { 403, "account_disabled", "Account disabled", "This account has been disabled.", NULL, 0 },
 	[ERR_SLOW_DOWN] = { 429, "too_many_requests", "Too many requests",
 	                    "Try again after as many seconds as Retry-After says.", NULL, 1 },

@@ -160,8 +160,12 @@ set_enabled(struct app *app, const char *who, bool enabled)
 	const enum err err = account_set_enabled(app, &user.id, enabled);
 	if (err != OK)
 		return complain_err(app, err, NULL);
-	(void)printf("%s is %s\n", user.email,
-	             enabled ? "active; failed log-ins are forgotten" : "disabled; all sessions have ended");
+	(void)printf(
+		"%s is %s\n", user.email,
+		enabled
+			? "active; failed log-ins are forgotten, but not those of an address or of a browser that has signed in "
+			  "before"
+			: "disabled; all sessions have ended");
 	return EXIT_OK;
 }
 

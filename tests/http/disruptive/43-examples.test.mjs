@@ -11,7 +11,7 @@ import { login, newSession } from "../lib/users.mjs";
 
 const { decodeJwt, decodeProtectedHeader } = await npm("jose");
 
-const env = { LATCH_URL: BASE, LATCH_ISSUER: config("issuer"), LATCH_AUDIENCE: config("audience") };
+const env = { AUTH_URL: BASE, AUTH_ISSUER: config("issuer"), AUTH_AUDIENCE: config("audience") };
 const fetches = () => logText().split("route=/.well-known/jwks.json ").length - 1;
 const skip = (config("token_alg") !== "ES256" && "the programs accept ES256") || (process.env.LATCH_BUILD === "asan" && "they do not depend on latch's build");
 
@@ -90,7 +90,7 @@ for (const [name, program] of Object.entries(programs)) {
 
 test("docs/tokens.md: each learns of a key that keys rotate --now made, and none lets in or waits for ever where there are no keys", { skip, timeout: 90_000 }, async (t) => {
 	const able = Object.entries(programs).filter(([, { command }]) => command);
-	const set = (url) => able.map(([name, { command }]) => ({ name, ...start(command, { ...env, LATCH_URL: url }) }));
+	const set = (url) => able.map(([name, { command }]) => ({ name, ...start(command, { ...env, AUTH_URL: url }) }));
 	const running = set(BASE), deaf = set(`http://127.0.0.1:${silent.address().port}`), nowhere = set("http://127.0.0.1:1");
 	t.after(() => [...running, ...deaf, ...nowhere].forEach(({ kill }) => kill()));
 	assert.ok(running.length >= 1);
