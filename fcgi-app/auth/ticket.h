@@ -16,8 +16,9 @@ enum ticket_kind { TICKET_REFRESH = 1, TICKET_COOKIE = 2, TICKET_DEVICE = 3 };
 enum { TICKET_LENGTH = 92 };
 
 struct ticket {
-	struct uuid session, user;
-	uint32_t counter; /* of a refresh token; else 0 */
+	struct uuid session; /* of a device: its id */
+	struct uuid user;
+	uint32_t counter; /* of a refresh token; of a device: the password's version; of a cookie 0 */
 };
 
 struct tickets {

@@ -86,7 +86,8 @@ static const struct stmt stmts[] = {
 	                   "WHERE name = ? AND due_at <= UTC_TIMESTAMP(3)",
 	            .params = 1 },
 	[GO_ON] = { .name = "housekeeping go on",
-	            .sql = "UPDATE housekeeping SET due_at = UTC_TIMESTAMP(3), reached = ? WHERE name = ?",
+	            .sql = "SET STATEMENT innodb_lock_wait_timeout = 0 FOR "
+	                   "UPDATE housekeeping SET due_at = UTC_TIMESTAMP(3), reached = ? WHERE name = ?",
 	            .params = 2 },
 };
 

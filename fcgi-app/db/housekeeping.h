@@ -31,8 +31,7 @@ extern const size_t chores_n;
 /* Before all that is old. */
 struct chore_place chore_beginning(void);
 
-/* The chore that has been due for longest, and the place to begin at. ERR_NO_ROW: none is due. *out is NULL for one that this
- * program does not know. */
+/* The chore that has been due for longest, and the place to begin at. ERR_NO_ROW: none is due. */
 struct chore_due {
 	char name[33];
 	struct chore_place from;

@@ -56,11 +56,11 @@ static const struct stmt stmts[] = {
 	               .params = 1,
 	               .columns = &count_column,
 	               .n = 1 },
-	/* Ids are UUIDv7, so their order is that of the log-ins; and not the new one, which is the oldest of all where the clock
+	/* First those that have expired. Ids are UUIDv7, so their order is that of the log-ins; and not the new one, which is the oldest of all where the clock
 	 * went back meanwhile. */
 	[DROP_OLDEST] = { .name = "sessions drop oldest",
 	                  .sql = "UPDATE sessions SET " ENDED_SQL " WHERE user_id = ? AND id <> ? AND ended_at IS NULL "
-	                         "ORDER BY id LIMIT ?",
+	                         "ORDER BY expires_at > UTC_TIMESTAMP(3), id LIMIT ?",
 	                  .params = 4 },
 	[TOUCH] = { .name = "sessions touch",
 	            .sql = "UPDATE " THIS_ONE_SQL " SET " USED_SQL " WHERE id = ? AND user_id = ? AND " GOOD_SQL,

@@ -3,14 +3,14 @@
  *
  * A session is good while ended_at is NULL and expires_at lies ahead. expires_at moves with each use: idle_s from now, but
  * never beyond ttl_s from the log-in. Who it was that used it (ip, user_agent) is wiped when it ends; the row itself stays
- * for SESSIONS_KEPT_S, so that other workers can read that it ended (db/changes.h).
+ * for a day (db/housekeeping.c), so that other workers can read that it ended (db/changes.h).
  */
 #ifndef LATCH_DB_SESSIONS_H
 #define LATCH_DB_SESSIONS_H
 
 #include "db/users.h"
 
-enum { SESSIONS_PER_USER_MAX = 100, SESSIONS_KEPT_S = 86400, USER_AGENT_POINTS_MAX = 200 };
+enum { SESSIONS_PER_USER_MAX = 100, USER_AGENT_POINTS_MAX = 200 };
 
 /* How long sessions last, in seconds: see above. */
 struct session_life {
@@ -80,7 +80,7 @@ enum err sessions_end_all(struct db *db, const struct uuid *user, const struct u
                           enum session_end why) MUST_USE;
 
 /* Of a user who is being deleted: ends all his sessions, and takes his id off them and off those that had ended; of these
- * 10,000 at most, so that it stays bounded: the others go within SESSIONS_KEPT_S. */
+ * 10,000 at most, so that it stays bounded: the others go within a day. */
 enum err sessions_disown(struct db *db, const struct uuid *user) MUST_USE;
 
 /* What its owner is shown. */

@@ -36,7 +36,7 @@ gc_slice(struct db *db, const struct chore *chore, struct chore_place *place, st
 	const enum err err = housekeeping_remove(db, chore, place, size->rows, out);
 
 	*lost = err != OK && (db_locked_out(db) || db_timed_out(db));
-	if (err == OK || db_timed_out(db))
+	if (err == OK || !db_locked_out(db))
 		*size = gc_size_next(*size, out, err != OK);
 	return *lost ? OK : err;
 }

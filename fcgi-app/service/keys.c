@@ -122,11 +122,13 @@ keys_read(struct app *app)
 	enum err err = signing_keys_live(app->db, rows, COUNT(rows), &n);
 	if (err != OK)
 		return err;
-	app->keys_read_us = clock_mono_us();
+	const uint64_t read_us = clock_mono_us();
 	err = rebuild(app, rows, n);
-	if (err == OK)
-		tend(app, rows, n);
-	return err;
+	if (err != OK)
+		return err;
+	app->keys_read_us = read_us;
+	tend(app, rows, n);
+	return OK;
 }
 
 uint32_t

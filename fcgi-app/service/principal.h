@@ -35,7 +35,7 @@ enum err principal_of(struct app *app, const struct credential *credential, cons
 enum err principal_again(struct app *app, struct principal *principal) MUST_USE;
 
 /* The same as principal_of, from memory: of out->user only id, email and username are set. Nobody is remembered longer
- * than REMEMBERED_S, past the token's exp or the session's expires_at, or past the retirement of its key. ERR_DB: the
+ * than REMEMBERED_S, past the token's exp or the session's expires_at, or for over 3 s past the retirement of its key. ERR_DB: the
  * database is away, and this one is not remembered, or the feed was last read over revocation_max_age_s ago. */
 enum { FEED_MS = 800, REMEMBERED_S = 60 };
 enum err principal_remembered(struct app *app, const struct credential *credential, const struct client *client,

@@ -91,23 +91,30 @@ charge_once(struct app *app, const struct throttle_rule *rule, const struct thro
 
 /* Charges a subject. `why` NULL: whatever there is to wait for; else ERR_SLOW_DOWN where there is anything. */
 static enum err
-charge(struct app *app, enum throttle_kind kind, const struct throttle_subject *subject, struct reason *why)
+charge_by(struct app *app, const struct throttle_rule *rule, const struct throttle_subject *subject, struct reason *why)
 {
-	const struct throttle_rule rule = throttle_rule(&app->config, kind);
 	struct throttle_row rows[2];
 	bool changed;
 	size_t n;
 
 	for (int i = 0; i < TRIES; i++) {
 		enum err err = throttles_find(app->db, subject, subject, rows, &n);
-		if (err == OK && n > 0 && why != NULL && throttle_wait_ms(&rule, rows) > 0)
-			return slow_down(&rule, rows, why);
+		if (err == OK && n > 0 && why != NULL && throttle_wait_ms(rule, rows) > 0)
+			return slow_down(rule, rows, why);
 		if (err == OK)
-			err = charge_once(app, &rule, subject, n > 0 ? rows : NULL, &changed);
+			err = charge_once(app, rule, subject, n > 0 ? rows : NULL, &changed);
 		if (err != OK || !changed)
 			return err;
 	}
 	return ERR_BUSY;
+}
+
+static enum err
+charge(struct app *app, enum throttle_kind kind, const struct throttle_subject *subject, struct reason *why)
+{
+	const struct throttle_rule rule = throttle_rule(&app->config, kind);
+
+	return charge_by(app, &rule, subject, why);
 }
 
 /* ---- Passwords --------------------------------------------------------------------------------------------------- */
@@ -298,7 +305,7 @@ throttle_register(struct app *app, const struct address *from, struct reason *wh
 enum err
 throttle_refresh(struct app *app, const struct address *from, struct reason *why)
 {
-	const struct throttle_rule rule = throttle_rule(&app->config, THROTTLE_REFRESH);
+	struct throttle_rule rule = throttle_rule(&app->config, THROTTLE_REFRESH);
 	struct throttle_subject subject;
 
 	if (from == NULL || rule.off)
@@ -306,12 +313,17 @@ throttle_refresh(struct app *app, const struct address *from, struct reason *why
 	enum err err = address_subject(app, THROTTLE_REFRESH, from, &subject);
 	if (err != OK)
 		return err;
-	/* Its place is given by its first byte. Two addresses on one place pay for each other's batches, and both are served. */
+	/* Its place is given by its first byte. Who finds another address there, with something left, pays singly. */
 	const int high = hex_digit(subject.text[0]), low = hex_digit(subject.text[1]);
 	struct prepaid *paid = &app->throttle.prepaid[16 * high + low];
 	const uint64_t now_us = clock_mono_us();
-	if (strcmp(paid->subject.text, subject.text) != 0 || paid->until_us <= now_us || paid->left == 0) {
-		err = charge(app, THROTTLE_REFRESH, &subject, why);
+	const bool live = paid->until_us > now_us && paid->left > 0;
+	if (live && strcmp(paid->subject.text, subject.text) != 0) {
+		rule.unit = 1;
+		return charge_by(app, &rule, &subject, why);
+	}
+	if (!live) {
+		err = charge_by(app, &rule, &subject, why);
 		if (err != OK)
 			return err;
 		*paid = (struct prepaid){ subject, rule.unit, now_us + (uint64_t)PREPAID_S * 1000000 };

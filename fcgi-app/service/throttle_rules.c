@@ -13,7 +13,8 @@ static const char no_more[] =
 	"Too many wrong passwords in a row. Sign in with a browser that has signed in to this account before, or have its "
 	"password set anew.";
 
-/* An account's and an unknown name's must be the same in all that can be seen. */
+/* An account's and an unknown name's must be the same in all that can be seen within a day. After that they differ: a table
+ * of names that nobody has must not grow for ever, and an account's hundred must not begin anew. */
 static const struct throttle_rule rules[THROTTLE__COUNT] = {
 	[THROTTLE_ACCOUNT] = { .name = "account",
 	                       .detail = wrong_passwords,

@@ -550,6 +550,27 @@ test("refresh: an address may so often in a minute, whichever worker it asks", a
 	}
 });
 
+test("refresh: two addresses that meet in one place of a worker's memory have their share each", async () => {
+	const pool = await Pool.start({ refresh_per_minute: 600, trusted_proxies: "" });
+	try {
+		const user = await newUser(), one = an4(), place = (address) => subject("refresh", address).slice(0, 2);
+		let other = an4(), { refresh_token } = (await tryLogin(user.email, user.password)).json();
+		while (place(other) !== place(one) || other === one)
+			other = an4();
+		for (let i = 0; i < 40; i++) {
+			const answer = await pool.ask("POST", "/auth/refresh", { json: { refresh_token }, from: i % 2 ? one : other });
+			assert.equal(answer.status, 200, answer.text);
+			({ refresh_token } = answer.json());
+		}
+		for (const address of [one, other]) {
+			const counted = await failures(subject("refresh", address));
+			assert.ok(counted >= 1 && counted <= 20 + 2 * 16, `${counted} counted for 20`);
+		}
+	} finally {
+		await pool.stop();
+	}
+});
+
 test("refresh: sixteen cost one write to the limit, not sixteen", async () => {
 	const pool = await Pool.start({ trusted_proxies: "" });
 	try {
