@@ -16,6 +16,11 @@ start_database() {
 	made='ran already'
 	if ! alive db; then
 		made=started
+		# Of its own: a server that starts removes what others have in a directory that they share.
+		if [ ! -d "$dir/run/db-tmp" ]; then
+			mkdir -m 700 "$dir/run/db-tmp"
+			[ -z "$user" ] || chown "$user:$user" "$dir/run/db-tmp"
+		fi
 		if [ ! -d "$dir/db" ]; then
 			made='created and started'
 			create_database
@@ -33,7 +38,7 @@ create_database() {
 	rm -rf "$dir/db.new"
 	mkdir -m 700 "$dir/db.new"
 	[ -z "$user" ] || chown "$user:$user" "$dir/db.new"
-	as mariadb-install-db --no-defaults --datadir="$dir/db.new" --skip-test-db --skip-name-resolve --force \
+	as env TMPDIR="$dir/run/db-tmp" mariadb-install-db --no-defaults --datadir="$dir/db.new" --skip-test-db --skip-name-resolve --force \
 		--auth-root-authentication-method=socket --auth-root-socket-user="$(id -un)"
 	: >"$dir/first-run"
 	mv "$dir/db.new" "$dir/db"
@@ -42,7 +47,7 @@ create_database() {
 launch_database() {
 	# 500 connections: one for each worker, twice while pools are exchanged, and some for people.
 	launch db db.log mariadbd --no-defaults --datadir="$dir/db" --socket="$dir/run/db.sock" \
-		--pid-file="$dir/run/mariadbd.pid" --skip-networking --character-set-server=utf8mb4 \
+		--pid-file="$dir/run/mariadbd.pid" --tmpdir="$dir/run/db-tmp" --skip-networking --character-set-server=utf8mb4 \
 		--innodb-buffer-pool-size=128M --innodb-flush-log-at-trx-commit=1 --max-connections=500
 	now
 	db_until=$((now + 12000)) # a recovery after a power cut takes its time
