@@ -173,8 +173,7 @@ prove_and_remember(struct app *app, const struct credential *credential, const s
                    const unsigned char digest[TOKEN_DIGEST_SIZE], struct principal *out)
 {
 	struct claim claim;
-	/* Once is enough to wait for a database that does not answer. */
-	enum err err = mono_ms() < app->feed.pause_until_ms ? ERR_DB : keys_refresh(app);
+	enum err err = keys_refresh(app);
 
 	if (err == OK)
 		err = claim_of(app, credential, &claim);
