@@ -19,22 +19,25 @@ reply_text(struct ctx *c, const char *content_type, struct str body)
 	return OK;
 }
 
-enum err
-reply(struct ctx *c, const void *out)
+static enum err
+reply_as(struct ctx *c, const struct schema *schema, const void *out)
 {
 	struct str body;
-	const enum err err = json_encode(c->route->out, out, c->arena, &body);
+	const enum err err = json_encode(schema, out, c->arena, &body);
 
 	return err == OK ? reply_text(c, "application/json", body) : err;
 }
 
 enum err
+reply(struct ctx *c, const void *out)
+{
+	return reply_as(c, c->route->out, out);
+}
+
+enum err
 reply_or(struct ctx *c, const void *out)
 {
-	struct str body;
-	const enum err err = json_encode(c->route->out_or, out, c->arena, &body);
-
-	return err == OK ? reply_text(c, "application/json", body) : err;
+	return reply_as(c, c->route->out_or, out);
 }
 
 enum err

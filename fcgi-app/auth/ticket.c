@@ -55,6 +55,18 @@ ticket_make(const struct tickets *tickets, enum ticket_kind kind, const struct t
 	return OK;
 }
 
+enum err
+ticket_issue(const struct tickets *tickets, enum ticket_kind kind, const struct ticket *ticket, struct arena *arena,
+             struct str *out)
+{
+	char *text = arena_alloc(arena, TICKET_LENGTH + 1);
+
+	if (text == NULL || ticket_make(tickets, kind, ticket, text) != OK)
+		return ERR_INTERNAL;
+	*out = (struct str){ text, TICKET_LENGTH };
+	return OK;
+}
+
 /* Not by jws_verify: that would say of a lack of memory that the ticket is none. */
 static enum err
 check_mac(const struct tickets *tickets, const unsigned char bytes[BYTES])

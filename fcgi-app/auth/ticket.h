@@ -9,6 +9,7 @@
 #define LATCH_AUTH_TICKET_H
 
 #include "auth/seal.h"
+#include "core/arena.h"
 #include "core/random.h"
 
 enum ticket_kind { TICKET_REFRESH = 1, TICKET_COOKIE = 2, TICKET_DEVICE = 3 };
@@ -32,6 +33,9 @@ void tickets_close(struct tickets *tickets);
 /* The text and a NUL. */
 enum err ticket_make(const struct tickets *tickets, enum ticket_kind kind, const struct ticket *ticket,
                      char out[TICKET_LENGTH + 1]) MUST_USE;
+/* The same in the arena. */
+enum err ticket_issue(const struct tickets *tickets, enum ticket_kind kind, const struct ticket *ticket,
+                      struct arena *arena, struct str *out) MUST_USE;
 /* ERR_TOKEN: it is none of this kind that ticket_make made with this key file. Compares in constant time. */
 enum err ticket_read(const struct tickets *tickets, enum ticket_kind kind, struct str text,
                      struct ticket *out) MUST_USE;

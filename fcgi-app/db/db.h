@@ -124,6 +124,8 @@ bool db_timed_out(const struct db *db);
 /* Runs a statement that gives no rows. ERR_DUPLICATE: a unique key is taken. *matched (may be NULL): rows that its
  * WHERE found, or that it inserted. Outside of a transaction it is run again, at most twice, when it lost a deadlock. */
 enum err db_run(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n, uint64_t *matched) MUST_USE;
+/* The same of a statement that must find a row, or insert one. ERR_NO_ROW when it does not. */
+enum err db_run_one(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n) MUST_USE;
 /* Runs a statement that gives at most one row. ERR_NO_ROW when it gives none. */
 enum err db_row(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n, void *row_out) MUST_USE;
 /* Runs a statement that gives rows of row_size bytes: at most max of them into rows_out, their number into *n_out. More

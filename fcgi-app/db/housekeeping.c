@@ -38,25 +38,25 @@ enum { OLDEST, REMOVE, ESTIMATE, WAITING, KINDS };
 
 /*
  * OLDEST counts what REMOVE is to remove and tells where it ends. It also has everything read from the disk that REMOVE will
- * touch: that is most of the time where a table is larger than the memory, and here no row is locked meanwhile, and
- * nothing has to be undone when the server gives up: so it has a time limit, and REMOVE none, as undoing takes longer than going on. REMOVE waits for no lock: so it can have no part in a deadlock, and who is
- * using a row is never made to lose.
+ * touch: that is most of the time where a table is larger than the memory, and here no row is locked meanwhile, and nothing
+ * has to be undone when the server gives up. So it has a time limit, and REMOVE none of its own, as undoing takes longer than
+ * going on. REMOVE waits for no lock: so it can have no part in a deadlock, and who is using a row is never made to lose.
  */
 /* clang-format off */
-#define CHORE_STATEMENTS(label, table, only, key, warm) \
-	{ .name = label " oldest", \
+#define CHORE_STATEMENTS(index, label, table, only, key, warm) \
+	[(index) * KINDS + OLDEST] = { .name = label " oldest", \
 	  .sql = "SET STATEMENT max_statement_time = 0.04 FOR " \
 	         "SELECT COUNT(*), COALESCE(CAST(MAX(at) AS CHAR), ''), BIT_OR(warm) FROM " \
 	         "(SELECT " key " AS at, " warm " AS warm " OLD_SQL(table, only, key) " ORDER BY " key " LIMIT ?) oldest", \
 	  .params = 2, .columns = oldest_columns, .n = COUNT(oldest_columns) }, \
-	{ .name = label " remove", \
+	[(index) * KINDS + REMOVE] = { .name = label " remove", \
 	  .sql = "SET STATEMENT innodb_lock_wait_timeout = 0 FOR " \
 	         "DELETE FROM " table " WHERE " only key " >= ? AND " key " <= ? AND " \
 	         key " < UTC_TIMESTAMP(3) - INTERVAL 1 DAY ORDER BY " key " LIMIT ?", \
 	  .params = 3 }, \
-	{ .name = label " estimate", .sql = "EXPLAIN SELECT 1 " OLD_SQL(table, only, key), \
+	[(index) * KINDS + ESTIMATE] = { .name = label " estimate", .sql = "EXPLAIN SELECT 1 " OLD_SQL(table, only, key), \
 	  .params = 1, .columns = plan_columns, .n = COUNT(plan_columns) }, \
-	{ .name = label " waiting", \
+	[(index) * KINDS + WAITING] = { .name = label " waiting", \
 	  .sql = "SET STATEMENT max_statement_time = 1 FOR SELECT COUNT(*) FROM " \
 	         "(SELECT 1 " OLD_SQL(table, only, key) " LIMIT ?) waiting", \
 	  .params = 2, .columns = &count_column, .n = 1 }
@@ -70,9 +70,9 @@ enum { OLDEST, REMOVE, ESTIMATE, WAITING, KINDS };
 enum { SESSIONS_ENDED, SESSIONS_EXPIRED, THROTTLES, CHORES, DUE = CHORES * KINDS, CLAIM, GO_ON };
 
 static const struct stmt stmts[] = {
-	CHORE_STATEMENTS("sessions ended", "sessions", "", "ended_at", BY_OWNER_SQL " + " BY_EXPIRY_SQL),
-	CHORE_STATEMENTS("sessions expired", "sessions", "", "expires_at", BY_OWNER_SQL " + " BY_END_SQL),
-	CHORE_STATEMENTS("throttles", "throttles", "lasting = 0 AND ", "updated_at", "failures"),
+	CHORE_STATEMENTS(SESSIONS_ENDED, "sessions ended", "sessions", "", "ended_at", BY_OWNER_SQL " + " BY_EXPIRY_SQL),
+	CHORE_STATEMENTS(SESSIONS_EXPIRED, "sessions expired", "sessions", "", "expires_at", BY_OWNER_SQL " + " BY_END_SQL),
+	CHORE_STATEMENTS(THROTTLES, "throttles", "throttles", "lasting = 0 AND ", "updated_at", "failures"),
 	[DUE] = { .name = "housekeeping due",
 	          .sql = "SELECT name, CAST(IF(begun_at < UTC_TIMESTAMP(3) - INTERVAL 1 DAY, "
 	                 "TIMESTAMP '1970-01-01 00:00:00.000', reached) AS CHAR) FROM housekeeping "
@@ -135,26 +135,16 @@ housekeeping_find(const char *name)
 	return NULL;
 }
 
-/* A statement that must hit a row. */
-static enum err
-run_one(struct db *db, int stmt, const struct arg *args, size_t n)
-{
-	uint64_t matched = 0;
-	const enum err err = db_run(db, &stmts[stmt], args, n, &matched);
-
-	return err == OK && matched == 0 ? ERR_NO_ROW : err;
-}
-
 enum err
 housekeeping_claim(struct db *db, const struct chore_due *due)
 {
-	return run_one(db, CLAIM, ARGS(arg_text(due->name)));
+	return db_run_one(db, &stmts[CLAIM], ARGS(arg_text(due->name)));
 }
 
 enum err
 housekeeping_go_on(struct db *db, const struct chore *chore, const struct chore_place *reached)
 {
-	return run_one(db, GO_ON, ARGS(arg_text(reached->text), arg_text(chore->name)));
+	return db_run_one(db, &stmts[GO_ON], ARGS(arg_text(reached->text), arg_text(chore->name)));
 }
 
 enum err

@@ -111,16 +111,6 @@ why_arg(enum session_end why)
 	return arg_text(words[why]);
 }
 
-/* A statement that must hit its one row. */
-static enum err
-run_one(struct db *db, int stmt, const struct arg *args, size_t n)
-{
-	uint64_t matched = 0;
-	const enum err err = db_run(db, &stmts[stmt], args, n, &matched);
-
-	return err == OK && matched == 0 ? ERR_NO_ROW : err;
-}
-
 enum err
 sessions_user(struct db *db, const struct uuid *session, const struct uuid *user, struct session_user *out)
 {
@@ -131,10 +121,10 @@ enum err
 sessions_insert(struct db *db, const struct uuid *session, const struct user *user, const char *transport,
                 const struct client *client, const struct session_life *life)
 {
-	return run_one(db, INSERT,
-	               ARGS(arg_uuid(session), arg_text(transport), arg_str(client->ip), arg_str(client->user_agent),
-	                    arg_u64(life->ttl_s), arg_u64(life->idle_s), arg_uuid(&user->id),
-	                    arg_u64(user->password_version)));
+	return db_run_one(db, &stmts[INSERT],
+	                  ARGS(arg_uuid(session), arg_text(transport), arg_str(client->ip), arg_str(client->user_agent),
+	                       arg_u64(life->ttl_s), arg_u64(life->idle_s), arg_uuid(&user->id),
+	                       arg_u64(user->password_version)));
 }
 
 enum err
@@ -154,14 +144,15 @@ enum err
 sessions_touch(struct db *db, const struct uuid *session, const struct uuid *user, const struct client *client,
                const struct session_life *life)
 {
-	return run_one(db, TOUCH, ARGS(USED_ARGS(life, client), arg_uuid(session), arg_uuid(user)));
+	return db_run_one(db, &stmts[TOUCH], ARGS(USED_ARGS(life, client), arg_uuid(session), arg_uuid(user)));
 }
 
 enum err
 sessions_rotate(struct db *db, const struct uuid *session, const struct uuid *user, uint32_t counter,
                 const struct client *client, const struct session_life *life)
 {
-	return run_one(db, ROTATE, ARGS(USED_ARGS(life, client), arg_uuid(session), arg_uuid(user), arg_u64(counter)));
+	return db_run_one(db, &stmts[ROTATE],
+	                  ARGS(USED_ARGS(life, client), arg_uuid(session), arg_uuid(user), arg_u64(counter)));
 }
 
 enum err
@@ -174,7 +165,7 @@ sessions_state(struct db *db, const struct uuid *session, const struct uuid *use
 enum err
 sessions_end(struct db *db, const struct uuid *session, const struct uuid *user, enum session_end why)
 {
-	return run_one(db, END, ARGS(why_arg(why), arg_uuid(session), arg_uuid(user)));
+	return db_run_one(db, &stmts[END], ARGS(why_arg(why), arg_uuid(session), arg_uuid(user)));
 }
 
 enum err

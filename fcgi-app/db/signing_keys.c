@@ -65,22 +65,12 @@ signing_keys_all(struct db *db, struct signing_key *out, size_t max, size_t *n_o
 	return db_rows(db, &stmts[ALL], ARGS(arg_u64(max)), out, sizeof(*out), max, n_out);
 }
 
-/* A statement that must hit a row. */
-static enum err
-run_one(struct db *db, int stmt, const struct arg *args, size_t n)
-{
-	uint64_t matched = 0;
-	const enum err err = db_run(db, &stmts[stmt], args, n, &matched);
-
-	return err == OK && matched == 0 ? ERR_NO_ROW : err;
-}
-
 enum err
 signing_keys_insert(struct db *db, const struct signing_key *key, uint32_t delay_s, size_t max)
 {
-	return run_one(db, INSERT,
-	               ARGS(arg_text(key->kid), arg_text(key->alg), arg_bytes(&key->sealed), arg_u64(key->token_ttl_s),
-	                    arg_u64(delay_s), arg_u64(max)));
+	return db_run_one(db, &stmts[INSERT],
+	                  ARGS(arg_text(key->kid), arg_text(key->alg), arg_bytes(&key->sealed), arg_u64(key->token_ttl_s),
+	                       arg_u64(delay_s), arg_u64(max)));
 }
 
 enum err
@@ -92,7 +82,7 @@ signing_keys_raise_ttl(struct db *db, struct str kid, uint32_t ttl_s)
 enum err
 signing_keys_retire(struct db *db, struct str kid)
 {
-	return run_one(db, RETIRE, ARGS(arg_str(kid), arg_str(kid)));
+	return db_run_one(db, &stmts[RETIRE], ARGS(arg_str(kid), arg_str(kid)));
 }
 
 enum err

@@ -238,6 +238,15 @@ db_run(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n,
 }
 
 enum err
+db_run_one(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n)
+{
+	uint64_t matched = 0;
+	const enum err err = db_run(db, stmt, args, n, &matched);
+
+	return err == OK && matched == 0 ? ERR_NO_ROW : err;
+}
+
+enum err
 db_rows(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n, void *rows_out, size_t row_size,
         size_t max, size_t *n_out)
 {

@@ -70,16 +70,13 @@ enum err
 throttles_update(struct db *db, const struct throttle_row *read, const struct throttle_change *to)
 {
 	char retry_at[TIMESTAMP_SIZE], updated_at[TIMESTAMP_SIZE];
-	uint64_t matched = 0;
 
 	timestamp_format(read->retry_at, retry_at);
 	timestamp_format(read->updated_at, updated_at);
-	const enum err err =
-		db_run(db, &stmts[UPDATE],
-	           ARGS(arg_u64(to->failures), arg_us(to->delay_ms), arg_us(to->age_ms), arg_text(read->subject.text),
-	                arg_u64(read->failures), arg_time(retry_at), arg_time(updated_at)),
-	           &matched);
-	return err == OK && matched == 0 ? ERR_NO_ROW : err;
+	return db_run_one(db, &stmts[UPDATE],
+	                  ARGS(arg_u64(to->failures), arg_us(to->delay_ms), arg_us(to->age_ms),
+	                       arg_text(read->subject.text), arg_u64(read->failures), arg_time(retry_at),
+	                       arg_time(updated_at)));
 }
 
 enum err

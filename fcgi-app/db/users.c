@@ -90,16 +90,6 @@ arg_nullable(const char *text)
 	return arg_text(text[0] != '\0' ? text : NULL);
 }
 
-/* A statement that must hit its one row. */
-static enum err
-run_one(struct db *db, int stmt, const struct arg *args, size_t n)
-{
-	uint64_t matched = 0;
-	const enum err err = db_run(db, &stmts[stmt], args, n, &matched);
-
-	return err == OK && matched == 0 ? ERR_NO_ROW : err;
-}
-
 enum err
 users_by_id(struct db *db, const struct uuid *id, struct user *out)
 {
@@ -147,14 +137,14 @@ users_insert(struct db *db, const struct user *user)
 enum err
 users_change_profile(struct db *db, const struct uuid *id, const struct profile_change *change)
 {
-	return run_one(db, CHANGE_PROFILE,
-	               ARGS(CHANGE(change->username), CHANGE(change->name), CHANGE(change->phone_number), arg_uuid(id)));
+	return db_run_one(db, &stmts[CHANGE_PROFILE],
+	                  ARGS(CHANGE(change->username), CHANGE(change->name), CHANGE(change->phone_number), arg_uuid(id)));
 }
 
 enum err
 users_set_status(struct db *db, const struct uuid *id, const char *status)
 {
-	return run_one(db, SET_STATUS, ARGS(arg_text(status), arg_uuid(id)));
+	return db_run_one(db, &stmts[SET_STATUS], ARGS(arg_text(status), arg_uuid(id)));
 }
 
 enum err
@@ -172,17 +162,17 @@ session_arg(const struct uuid *session)
 enum err
 users_set_password(struct db *db, const struct user *user, const struct uuid *session, const char *hash)
 {
-	return run_one(db, SET_PASSWORD, ARGS(arg_text(hash), AS_READ_ARGS(user, session)));
+	return db_run_one(db, &stmts[SET_PASSWORD], ARGS(arg_text(hash), AS_READ_ARGS(user, session)));
 }
 
 enum err
 users_delete(struct db *db, const struct user *user, const struct uuid *session)
 {
-	return run_one(db, DELETE, ARGS(AS_READ_ARGS(user, session)));
+	return db_run_one(db, &stmts[DELETE], ARGS(AS_READ_ARGS(user, session)));
 }
 
 enum err
 users_rehash(struct db *db, const struct user *user, const char *hash)
 {
-	return run_one(db, REHASH, ARGS(arg_text(hash), arg_uuid(&user->id), arg_u64(user->password_version)));
+	return db_run_one(db, &stmts[REHASH], ARGS(arg_text(hash), arg_uuid(&user->id), arg_u64(user->password_version)));
 }

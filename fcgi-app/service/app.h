@@ -41,6 +41,7 @@ struct app {
 	struct throttle throttle;
 	uint64_t keys_read_us;    /* when the keyring was last read; 0: never */
 	size_t keys_unusable;     /* live keys that do not open with this key file */
+	bool keys_untended;       /* their rows could not be written when they were last read */
 	uint64_t keys_unknown_us; /* when it was last read because of a token of an unknown key */
 };
 

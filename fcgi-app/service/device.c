@@ -6,11 +6,8 @@ enum err
 device_make(struct app *app, const struct user *user, struct arena *arena, struct str *out)
 {
 	const struct ticket ticket = { .session = uuid_new(), .user = user->id, .counter = user->password_version };
-	char text[TICKET_LENGTH + 1];
-	const enum err err = ticket_make(&app->tickets, TICKET_DEVICE, &ticket, text);
 
-	*out = err == OK ? str_dup(arena, str_of(text)) : (struct str){ 0 };
-	return out->p != NULL ? OK : ERR_INTERNAL;
+	return ticket_issue(&app->tickets, TICKET_DEVICE, &ticket, arena, out);
 }
 
 enum err

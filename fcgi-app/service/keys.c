@@ -92,25 +92,23 @@ superseded(const struct keyring *ring, const struct signing_key *row, struct tim
 	return false;
 }
 
-/* What the rows should say of the keys, where they do not. What fails is done when they are read again: keys are good in a
- * database that takes no writes, too. */
-static void
+/* What the rows should say of the keys, where they do not. */
+static enum err
 tend(struct app *app, const struct signing_key *rows, size_t n)
 {
 	const struct timestamp now = clock_now();
 	const struct key *signer = keyring_signer(&app->keyring, now);
 	const uint32_t ttl_s = app->config.access_ttl_s;
+	enum err err = OK;
 	bool due = false;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && err == OK; i++) {
 		due = due || superseded(&app->keyring, &rows[i], now);
 		/* The one that signs, and those that will. */
-		if (signer != NULL && rows[i].sign_from.ms >= signer->sign_from.ms && rows[i].token_ttl_s < ttl_s
-		    && signing_keys_raise_ttl(app->db, str_of(rows[i].kid), ttl_s) != OK)
-			return;
+		if (signer != NULL && rows[i].sign_from.ms >= signer->sign_from.ms && rows[i].token_ttl_s < ttl_s)
+			err = signing_keys_raise_ttl(app->db, str_of(rows[i].kid), ttl_s);
 	}
-	if (due && signing_keys_retire_superseded(app->db, KEYS_LEEWAY_S) != OK)
-		return;
+	return err == OK && due ? signing_keys_retire_superseded(app->db, KEYS_LEEWAY_S) : err;
 }
 
 enum err
@@ -127,7 +125,11 @@ keys_read(struct app *app)
 	if (err != OK)
 		return err;
 	app->keys_read_us = read_us;
-	tend(app, rows, n);
+	/* What fails is done when they are read again: keys are good in a database that takes no writes, too. */
+	const bool untended = tend(app, rows, n) != OK;
+	if (untended && !app->keys_untended)
+		log_warn("the signing keys' rows cannot be kept up: %s", db_error(app->db));
+	app->keys_untended = untended;
 	return OK;
 }
 

@@ -10,16 +10,6 @@ session_life(const struct app *app)
 
 /* ---- What a client is given --------------------------------------------------------------------------------------- */
 
-static enum err
-make_ticket(struct app *app, enum ticket_kind kind, const struct ticket *ticket, struct arena *arena, struct str *out)
-{
-	char text[TICKET_LENGTH + 1];
-	const enum err err = ticket_make(&app->tickets, kind, ticket, text);
-
-	*out = err == OK ? str_dup(arena, str_of(text)) : (struct str){ 0 };
-	return out->p != NULL ? OK : ERR_INTERNAL;
-}
-
 /* Seconds that the refresh token is good: what db/sessions.c writes into expires_at, by the time in the session's id. */
 static uint32_t
 refresh_expires_in_s(const struct app *app, const struct uuid *session, struct timestamp now)
@@ -40,7 +30,7 @@ make_grant(struct app *app, const struct ticket *ticket, struct arena *arena, st
 		                   .expires_in = app->config.access_ttl_s,
 		                   .refresh_expires_in = refresh_expires_in_s(app, &ticket->session, now) };
 	const enum err err = token_issue(&app->tokens, &ticket->user, &ticket->session, now, arena, &out->access_token);
-	return err == OK ? make_ticket(app, TICKET_REFRESH, ticket, arena, &out->refresh_token) : err;
+	return err == OK ? ticket_issue(&app->tickets, TICKET_REFRESH, ticket, arena, &out->refresh_token) : err;
 }
 
 /* ---- Beginning ---------------------------------------------------------------------------------------------------- */
@@ -75,7 +65,7 @@ session_begin(struct app *app, const struct user *user, enum transport transport
 
 	*out = (struct grant){ .user_id = user->id };
 	if (cookie)
-		err = make_ticket(app, TICKET_COOKIE, &ticket, arena, &out->cookie);
+		err = ticket_issue(&app->tickets, TICKET_COOKIE, &ticket, arena, &out->cookie);
 	else
 		err = make_grant(app, &ticket, arena, out);
 	if (err == OK)

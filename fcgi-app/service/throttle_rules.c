@@ -13,46 +13,31 @@ static const char no_more[] =
 	"Too many wrong passwords in a row. Sign in with a browser that has signed in to this account before, or have its "
 	"password set anew.";
 
+/* Each wrong password after the first few doubles the wait, and after a hundred in a row none is looked at. */
+/* clang-format off */
+#define GUESSING(...) \
+	{ \
+		.unit = 1, .most = 100, .first_ms = SECONDS(1), .longest_ms = SECONDS(900), __VA_ARGS__ \
+	}
+/* clang-format on */
+
 /* An account's and an unknown name's must be the same in all that can be seen within a day. After that they differ: a table
  * of names that nobody has must not grow for ever, and an account's hundred must not begin anew. */
 static const struct throttle_rule rules[THROTTLE__COUNT] = {
-	[THROTTLE_ACCOUNT] = { .name = "account",
-	                       .detail = wrong_passwords,
-	                       .last = no_more,
-	                       .unit = 1,
-	                       .free = 5,
-	                       .most = 100,
-	                       .first_ms = SECONDS(1),
-	                       .longest_ms = SECONDS(900),
-	                       .lasting = true },
-	[THROTTLE_UNKNOWN] = { .name = "unknown",
-	                       .detail = wrong_passwords,
-	                       .last = no_more,
-	                       .unit = 1,
-	                       .free = 5,
-	                       .most = 100,
-	                       .first_ms = SECONDS(1),
-	                       .longest_ms = SECONDS(900),
-	                       .forget_ms = SECONDS(86400) },
-	[THROTTLE_DEVICE] = { .name = "device",
-	                      .detail = "Too many wrong passwords. " TRY_AGAIN "; each further one doubles the wait.",
-	                      .last = "Too many wrong passwords in a row. Have the password of this account set anew.",
-	                      .unit = 1,
-	                      .free = 10,
-	                      .most = 100,
-	                      .first_ms = SECONDS(1),
-	                      .longest_ms = SECONDS(900),
-	                      .lasting = true },
-	[THROTTLE_SESSION] = { .name = "session",
-	                       .detail = "Too many wrong passwords in this session. " TRY_AGAIN
-	                                 "; each further one doubles the wait.",
-	                       .last = "Too many wrong passwords in this session. Sign in anew.",
-	                       .unit = 1,
-	                       .free = 5,
-	                       .most = 100,
-	                       .first_ms = SECONDS(1),
-	                       .longest_ms = SECONDS(900),
-	                       .forget_ms = SECONDS(86400) },
+	[THROTTLE_ACCOUNT] =
+		GUESSING(.name = "account", .detail = wrong_passwords, .last = no_more, .free = 5, .lasting = true),
+	[THROTTLE_UNKNOWN] =
+		GUESSING(.name = "unknown", .detail = wrong_passwords, .last = no_more, .free = 5, .forget_ms = SECONDS(86400)),
+	[THROTTLE_DEVICE] =
+		GUESSING(.name = "device",
+	             .detail = "Too many wrong passwords. " TRY_AGAIN "; each further one doubles the wait.",
+	             .last = "Too many wrong passwords in a row. Have the password of this account set anew.", .free = 10,
+	             .lasting = true),
+	[THROTTLE_SESSION] = GUESSING(.name = "session",
+	                              .detail = "Too many wrong passwords in this session. " TRY_AGAIN
+	                                        "; each further one doubles the wait.",
+	                              .last = "Too many wrong passwords in this session. Sign in anew.", .free = 5,
+	                              .forget_ms = SECONDS(86400)),
 	[THROTTLE_ADDRESS] = { .name = "address",
 	                       .detail = "Too many wrong passwords from this address. " TRY_AGAIN ".",
 	                       .unit = 1,
