@@ -1,10 +1,11 @@
 /*
  * A reporter for `node --test` that reads the same under every node from 18 on: a line a file, whole stories for
  * failures only, and a last line "N passed, N failed". A file that runs no test has failed. With LATCH_TEST_SUMMARY
- * the figures "passed failed skipped" are also written to that file; with V=1 every test is named. LATCH_TEST_LANE stands
- * before each line: other runs may write at the same time.
+ * the figures "passed failed skipped" are also written to that file; the names of those that failed are added to the one that
+ * LATCH_TEST_FAILED names; with V=1 every test is named. LATCH_TEST_LANE stands before each line: other runs may write at the
+ * same time.
  */
-import { writeFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -48,18 +49,20 @@ async function* report(source) {
 		const f = of(file);
 		if (data.nesting === 0)
 			f.ms += data.details?.duration_ms ?? 0;
-		if (data.details?.type === "suite")
-			continue;
 		const failed = type === "test:fail" || (wrapper && type === "test:pass");
 		const kind = failed ? "failed" : data.skip !== undefined ? "skipped" : "passed";
-		/* A test that fails only because its subtests did is told by them. */
-		if (failed && data.details?.error?.failureType === "subtestsFailed")
+		/* A test that fails only because its subtests did is told by them; a suite counts only when what goes before or after
+		 * its tests fails. */
+		if (failed ? data.details?.error?.failureType === "subtestsFailed" : data.details?.type === "suite")
 			continue;
 		sums[kind]++;
 		f[kind]++;
-		if (failed)
-			yield `    not ok: ${wrapper && type === "test:pass" ? `${relative(process.cwd(), file)} ran no test` : data.name}\n${type === "test:fail" ? `${story(data.details?.error)}\n` : ""}`;
-		else if (kind === "skipped")
+		if (failed) {
+			const name = wrapper && type === "test:pass" ? `${relative(process.cwd(), file)} ran no test` : data.name;
+			if (process.env.LATCH_TEST_FAILED)
+				appendFileSync(process.env.LATCH_TEST_FAILED, `${process.env.LATCH_TEST_LANE ?? ""}${relative(process.cwd(), file)}: ${name}\n`);
+			yield `    not ok: ${name}\n${type === "test:fail" ? `${story(data.details?.error)}\n` : ""}`;
+		} else if (kind === "skipped")
 			yield `    skipped: ${data.name}${typeof data.skip === "string" && data.skip ? ` (${data.skip})` : ""}\n`;
 		else if (process.env.V === "1")
 			yield `    ok: ${data.name} (${seconds(data.details?.duration_ms ?? 0)})\n`;
