@@ -23,14 +23,23 @@ export async function sink() {
 	return { base: `http://127.0.0.1:${Number(port)}`, stop: () => child.kill("SIGKILL") };
 }
 
-/** So many connections in that mode, opened within two seconds. {stop()} */
+/** So many connections in that mode, opened within two seconds. {crawl(), stop()} */
 export function attack(mode, connections, base = BASE) {
 	const [path, ...options] = [...MODES[mode]].reverse();
 	const child = spawn("slowhttptest", [...options.reverse(), "-u", base + path, "-c", String(connections), "-r", String(Math.ceil(connections / 2)), "-i", "4", "-l", "120", "-p", "3"], { stdio: "ignore" });
 	const gone = new Promise((done, fail) => child.on("error", fail).on("exit", done));
 	gone.catch(() => {});
+	let timer;
+	const turn = (on) => {
+		child.kill(on ? "SIGCONT" : "SIGSTOP");
+		timer = setTimeout(turn, on ? 5 : 45, !on);
+	};
 	return {
+		/** From now on it gets a tenth of a processor. What it does is as slow as before; but it looks at all its connections
+		 * over and over once a server has answered any, and takes two thirds of one for that. */
+		crawl: () => turn(false),
 		async stop() {
+			clearTimeout(timer);
 			child.kill("SIGKILL");
 			await gone;
 		},
