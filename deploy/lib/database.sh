@@ -104,5 +104,6 @@ first_account() {
 		password=$(printf '%s\n' "$out" | sed -n 's/^password: //p')
 	fi
 	[ -n "$password" ] || step_failed
-	end "$email"
+	ctl role grant "$email" admin >>"$log" 2>&1 || step_failed
+	end "$email, with the role admin"
 }

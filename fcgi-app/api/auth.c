@@ -198,7 +198,7 @@ static const struct field verify_fields[] = {
 };
 const struct schema verify_query = SCHEMA("VerifyQuery", struct verify_query, verify_fields);
 
-/* Addresses, user names and ids are ASCII without spaces, so they can be headers as they are. */
+/* Addresses, user names, roles and ids are ASCII without spaces, so they can be headers as they are. */
 enum err
 auth_verify(struct ctx *c)
 {
@@ -207,5 +207,7 @@ auth_verify(struct ctx *c)
 	response_header(c->response, "X-Auth-User", str_of(user->username[0] != '\0' ? user->username : user->email));
 	response_header(c->response, "X-Auth-User-Id", str_of(user->id.text));
 	response_header(c->response, "X-Auth-Email", str_of(user->email));
+	if (user->roles[0] != '\0') /* web servers drop a header that is empty */
+		response_header(c->response, "X-Auth-Roles", str_of(user->roles));
 	return reply_empty(c);
 }

@@ -114,16 +114,26 @@ reply_problem(struct ctx *c, enum err err)
 
 /* ---- Routing --------------------------------------------------------------------------------------------------- */
 
-/* Whether the path is of this pattern, whose {id} stands for a segment that is a UUID; that into *id. */
+/* A segment against its pattern; what stands for something goes into c. */
 static bool
-path_matches(const char *pattern, struct str path, struct uuid *id)
+segment_matches(struct ctx *c, struct str wanted, struct str segment)
+{
+	if (str_eq(wanted, STR("{id}")))
+		return uuid_valid(segment) && str_copy(c->id.text, sizeof(c->id.text), segment);
+	if (!str_eq(wanted, STR("{role}")))
+		return str_eq(wanted, segment);
+	c->role = segment;
+	return is_role_name(segment);
+}
+
+static bool
+path_matches(struct ctx *c, const char *pattern, struct str path)
 {
 	struct str rest = str_of(pattern);
 
 	while (rest.p != NULL && path.p != NULL) {
 		const struct str wanted = str_cut(&rest, '/'), segment = str_cut(&path, '/');
-		if (str_eq(wanted, STR("{id}")) ? !uuid_valid(segment) || !str_copy(id->text, sizeof(id->text), segment)
-		                                : !str_eq(wanted, segment))
+		if (!segment_matches(c, wanted, segment))
 			return false;
 	}
 	return rest.p == NULL && path.p == NULL;
@@ -134,10 +144,9 @@ static struct str
 allowed_methods(struct ctx *c, struct str path)
 {
 	struct str all = STR("OPTIONS");
-	struct uuid id;
 
 	for (size_t i = 0; i < routes_n; i++)
-		if (path_matches(routes[i].path, path, &id))
+		if (path_matches(c, routes[i].path, path))
 			all = str_printf(c->arena, "%.*s, %s%s", (int)all.n, all.p, method_name(routes[i].method),
 			                 routes[i].method == METHOD_GET ? ", HEAD" : "");
 	return all;
@@ -150,7 +159,7 @@ find_route(struct ctx *c)
 	bool path_known = false;
 
 	for (size_t i = 0; i < routes_n; i++) {
-		if (!path_matches(routes[i].path, request->path, &c->id))
+		if (!path_matches(c, routes[i].path, request->path))
 			continue;
 		path_known = true;
 		if (routes[i].method != request->method)
@@ -211,6 +220,17 @@ answer_options(struct ctx *c)
 /* ---- Who --------------------------------------------------------------------------------------------------------- */
 
 static enum err
+check_permission(struct ctx *c)
+{
+	const struct principal *who = &c->principal;
+
+	if (permits(who->user.roles, who->permissions, str_of(c->route->permission)))
+		return OK;
+	const struct str detail = str_printf(c->arena, "This needs the permission %s.", c->route->permission);
+	return fail(c, ERR_FORBIDDEN, detail.p);
+}
+
+static enum err
 prove(struct ctx *c)
 {
 	enum err err = credential_of(c, &c->credential);
@@ -219,9 +239,10 @@ prove(struct ctx *c)
 		return err;
 	if (c->credential.kind == CREDENTIAL_NONE)
 		return c->route->access == ACCESS_OPTIONAL ? OK : ERR_UNAUTHORIZED;
-	return c->route->access == ACCESS_REMEMBERED
-	         ? principal_remembered(c->app, &c->credential, &c->client, &c->principal)
-	         : principal_of(c->app, &c->credential, &c->client, &c->principal);
+	if (c->route->access == ACCESS_REMEMBERED)
+		return principal_remembered(c->app, &c->credential, &c->client, &c->principal);
+	err = principal_of(c->app, &c->credential, &c->client, &c->principal);
+	return err == OK && c->route->access == ACCESS_PERMISSION ? check_permission(c) : err;
 }
 
 /* ---- The body -------------------------------------------------------------------------------------------------- */

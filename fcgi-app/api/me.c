@@ -2,24 +2,35 @@
 #include "api/credentials.h"
 #include "service/device.h"
 
-static const struct field user_fields[] = {
-	FIELD(struct user, id, .example = EXAMPLE_ID),
-	FIELD(struct user, email, .rule = &rule_email, .example = "ada@example.org"),
-	FIELD(struct user, email_verified, .help = "whether the address was shown to be theirs"),
-	FIELD(struct user, username, .nullable = true, .example = "ada"),
-	FIELD(struct user, name, .nullable = true, .example = "Ada Lovelace"),
-	FIELD(struct user, phone_number, .nullable = true, .example = "+442071234567"),
-	FIELD(struct user, status, .help = "active, disabled or pending", .example = "active"),
-	FIELD(struct user, created_at, .example = EXAMPLE_TIME),
-	FIELD(struct user, updated_at, .example = EXAMPLE_TIME),
-	FIELD(struct user, last_login_at, .nullable = true, .example = EXAMPLE_TIME),
-};
+/* clang-format off */
+#define USER_FIELDS(type, in) \
+	FIELD_IN(type, in, id, .example = EXAMPLE_ID), \
+	FIELD_IN(type, in, email, .rule = &rule_email, .example = "ada@example.org"), \
+	FIELD_IN(type, in, email_verified, .help = "whether the address was shown to be theirs"), \
+	FIELD_IN(type, in, username, .nullable = true, .example = "ada"), \
+	FIELD_IN(type, in, name, .nullable = true, .example = "Ada Lovelace"), \
+	FIELD_IN(type, in, phone_number, .nullable = true, .example = "+442071234567"), \
+	FIELD_IN(type, in, status, .help = "active, disabled or pending", .example = "active"), \
+	FIELD_WORDS(type, in, roles, .example = "editor"), \
+	FIELD_IN(type, in, created_at, .example = EXAMPLE_TIME), \
+	FIELD_IN(type, in, updated_at, .example = EXAMPLE_TIME), \
+	FIELD_IN(type, in, last_login_at, .nullable = true, .example = EXAMPLE_TIME)
+/* clang-format on */
+
+static const struct field user_fields[] = { USER_FIELDS(struct user, ) };
 const struct schema user_out = SCHEMA("UserResponse", struct user, user_fields);
+
+/* Of oneself also what one may. */
+static const struct field me_fields[] = {
+	USER_FIELDS(struct principal, user.),
+	FIELD_WORDS(struct principal, , permissions, .example = "reports:read"),
+};
+const struct schema me_out = SCHEMA("MeResponse", struct principal, me_fields);
 
 enum err
 me_show(struct ctx *c)
 {
-	return reply(c, &c->principal.user);
+	return reply(c, &c->principal);
 }
 
 /* ---- PATCH /users/me --------------------------------------------------------------------------------------------- */
@@ -55,7 +66,7 @@ me_change(struct ctx *c)
 	struct user *user = &c->principal.user;
 	const enum err err = account_change_profile(c->app, user, c->in, &c->why);
 
-	return err == OK ? reply(c, user) : gone(err);
+	return err == OK ? reply(c, &c->principal) : gone(err);
 }
 
 static enum err

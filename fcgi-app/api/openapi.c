@@ -15,6 +15,8 @@ errors_of(const struct route *route)
 
 	if (route->access != ACCESS_PUBLIC)
 		errors |= ERROR(ERR_UNAUTHORIZED) | ERROR(ERR_TOKEN) | ERROR(ERR_AMBIGUOUS);
+	if (route->access == ACCESS_PERMISSION)
+		errors |= ERROR(ERR_FORBIDDEN);
 	if (route->access != ACCESS_PUBLIC && route->method != METHOD_GET)
 		errors |= ERROR(ERR_CROSS_SITE);
 	if (route->query != NULL)
@@ -149,15 +151,18 @@ describe_parameter(struct doc *doc, const char *where, const struct field *field
 	return parameter;
 }
 
-/* {id} in the path, and the fields of the query. */
+/* {id} and {role} in the path, and the fields of the query. */
 static struct node *
 describe_parameters(struct doc *doc, const struct route *route)
 {
 	static const struct field id = { .name = "id", .kind = KIND_UUID, .required = true };
+	static const struct field role = { .name = "role", .kind = KIND_STR, .required = true, .rule = &rule_role };
 	struct node *parameters = doc_array(doc);
 
 	if (strstr(route->path, "{id}") != NULL)
 		doc_push(doc, parameters, describe_parameter(doc, "path", &id));
+	if (strstr(route->path, "{role}") != NULL)
+		doc_push(doc, parameters, describe_parameter(doc, "path", &role));
 	for (size_t i = 0; route->query != NULL && i < route->query->n; i++)
 		doc_push(doc, parameters, describe_parameter(doc, "query", &route->query->fields[i]));
 	return parameters;
@@ -206,6 +211,9 @@ describe_operation(struct doc *doc, struct arena *arena, const struct route *rou
 	doc_set(doc, operation, "tags", tags);
 	doc_set(doc, operation, "operationId", doc_str(doc, operation_id(arena, method, route->path)));
 	doc_set(doc, operation, "summary", doc_text(doc, route->summary));
+	if (route->access == ACCESS_PERMISSION)
+		doc_set(doc, operation, "description",
+		        doc_str(doc, str_printf(arena, "Needs the permission `%s`.", route->permission)));
 	if (route->query != NULL || strchr(route->path, '{') != NULL)
 		doc_set(doc, operation, "parameters", describe_parameters(doc, route));
 	if (route->access != ACCESS_PUBLIC)

@@ -3,7 +3,29 @@
 static const char *
 json_type(enum kind kind)
 {
-	return kind == KIND_BOOL ? "boolean" : kind == KIND_U32 ? "integer" : "string";
+	switch (kind) {
+	case KIND_BOOL:
+	case KIND_MAYBE_BOOL:
+		return "boolean";
+	case KIND_U32:
+		return "integer";
+	case KIND_STRS:
+	case KIND_WORDS:
+		return "array";
+	case KIND_STR:
+	case KIND_MAYBE_STR:
+	case KIND_TEXT:
+	case KIND_TIMESTAMP:
+	case KIND_UUID:
+		break;
+	}
+	return "string";
+}
+
+static bool
+several(enum kind kind)
+{
+	return kind == KIND_STRS || kind == KIND_WORDS;
 }
 
 static const char *
@@ -34,20 +56,24 @@ describe_example(struct doc *doc, const struct field *field)
 	struct node *examples = doc_array(doc);
 	uint64_t number;
 
-	if (field->kind == KIND_U32 && parse_u64(str_of(field->example), &number))
+	if (field->kind == KIND_U32 && parse_u64(str_of(field->example), &number)) {
 		doc_push(doc, examples, doc_int(doc, (long long)number));
-	else
+	} else if (several(field->kind)) {
+		struct node *example = doc_array(doc);
+		doc_push(doc, example, doc_text(doc, field->example));
+		doc_push(doc, examples, example);
+	} else {
 		doc_push(doc, examples, doc_text(doc, field->example));
+	}
 	return examples;
 }
 
-struct node *
-openapi_field(struct doc *doc, const struct field *field, bool reply)
+/* What a text must be like. */
+static void
+describe_text(struct doc *doc, struct node *node, const struct field *field)
 {
-	struct node *node = doc_object(doc);
 	const char *format = json_format(field);
 
-	doc_set(doc, node, "type", describe_type(doc, field, reply));
 	if (format != NULL)
 		doc_set(doc, node, "format", doc_text(doc, format));
 	if (field->rule != NULL && field->rule->pattern != NULL)
@@ -56,6 +82,30 @@ openapi_field(struct doc *doc, const struct field *field, bool reply)
 		doc_set(doc, node, "minLength", doc_int(doc, field->min));
 	if (field->max != 0)
 		doc_set(doc, node, "maxLength", doc_int(doc, field->max));
+}
+
+static void
+describe_items(struct doc *doc, struct node *node, const struct field *field)
+{
+	struct node *item = doc_object(doc);
+
+	doc_set(doc, item, "type", doc_text(doc, "string"));
+	describe_text(doc, item, field);
+	doc_set(doc, node, "items", item);
+	if (field->most != 0)
+		doc_set(doc, node, "maxItems", doc_int(doc, field->most));
+}
+
+struct node *
+openapi_field(struct doc *doc, const struct field *field, bool reply)
+{
+	struct node *node = doc_object(doc);
+
+	doc_set(doc, node, "type", describe_type(doc, field, reply));
+	if (several(field->kind))
+		describe_items(doc, node, field);
+	else
+		describe_text(doc, node, field);
 	if (field->help != NULL)
 		doc_set(doc, node, "description", doc_text(doc, field->help));
 	if (field->example != NULL)

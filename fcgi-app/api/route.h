@@ -16,8 +16,8 @@
 
 /* 0 is invalid on purpose: a worker with a row that says nothing refuses to start. ACCESS_OPTIONAL: credentials may be left
  * out, and the handler decides; ACCESS_REMEMBERED: as ACCESS_USER, without the database where it can be
- * (principal_remembered). */
-enum access { ACCESS_UNSET, ACCESS_PUBLIC, ACCESS_OPTIONAL, ACCESS_USER, ACCESS_REMEMBERED };
+ * (principal_remembered); ACCESS_PERMISSION: who has the row's permission. */
+enum access { ACCESS_UNSET, ACCESS_PUBLIC, ACCESS_OPTIONAL, ACCESS_USER, ACCESS_REMEMBERED, ACCESS_PERMISSION };
 
 struct route;
 
@@ -31,6 +31,7 @@ struct ctx {
 	const void *in;             /* the decoded body: route->in's struct; NULL where the route takes none */
 	const void *query;          /* the decoded query: route->query's struct; NULL where the route takes none */
 	struct uuid id;             /* what stands at {id} in the path */
+	struct str role;            /* what stands at {role}; within the request's path */
 	char address[ADDRESS_SIZE]; /* the client's, as text; "" when it is not known */
 	struct address from;        /* the same */
 	struct client client;
@@ -47,8 +48,9 @@ typedef void check_fn(struct ctx *c);
 
 struct route {
 	enum method method;
-	const char *path; /* {id} stands for a UUID */
+	const char *path; /* {id} stands for a UUID, {role} for a role's name */
 	enum access access;
+	const char *permission;      /* with ACCESS_PERMISSION */
 	bool no_db;                  /* answers without the database */
 	uint16_t status;             /* of success */
 	const struct schema *in;     /* JSON body, or NULL */
@@ -98,12 +100,14 @@ enum err fail(struct ctx *c, enum err err, const char *detail) MUST_USE;
 /* ---- The handlers -------------------------------------------------------------------------------------------------- */
 
 extern const struct schema register_in, login_in, login_form, refresh_in, logout_in, verify_query, token_out, user_out,
-	profile_in, password_in, delete_in, session_out, status_out;
+	profile_in, password_in, delete_in, session_out, status_out, me_out, role_in, role_change_in, role_out,
+	role_page_query;
 
 check_fn auth_register_check, auth_login_check, me_password_check;
 handler_fn auth_register, auth_login, auth_refresh, auth_logout, auth_verify;
 handler_fn me_show, me_change, me_change_password, me_delete;
 handler_fn sessions_show, sessions_end_one, sessions_end_others;
+handler_fn roles_show, roles_show_one, roles_create, roles_patch, roles_remove, roles_give, roles_take;
 handler_fn meta_jwks, meta_openid, meta_alive, meta_ready, meta_openapi;
 
 #endif

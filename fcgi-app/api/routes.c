@@ -1,5 +1,7 @@
 #include "api/route.h"
 
+#include "core/text.h"
+
 const struct route routes[] = {
 	{
 		.method = METHOD_POST,
@@ -58,7 +60,8 @@ const struct route routes[] = {
 		.status = 200,
 		.query = &verify_query,
 		.errors = ERROR(ERR_DB),
-		.summary = "Whether a request may pass: X-Auth-User, X-Auth-User-Id and X-Auth-Email say whose it is",
+		.summary =
+			"Whether a request may pass: X-Auth-User, X-Auth-User-Id, X-Auth-Email and X-Auth-Roles say whose it is",
 		.handle = auth_verify,
 	},
 	{
@@ -66,8 +69,8 @@ const struct route routes[] = {
 		.path = "/users/me",
 		.access = ACCESS_USER,
 		.status = 200,
-		.out = &user_out,
-		.summary = "Who am I",
+		.out = &me_out,
+		.summary = "Who am I, and what may I do",
 		.handle = me_show,
 	},
 	{
@@ -76,7 +79,7 @@ const struct route routes[] = {
 		.access = ACCESS_USER,
 		.status = 200,
 		.in = &profile_in,
-		.out = &user_out,
+		.out = &me_out,
 		.errors = ERROR(ERR_CONFLICT),
 		.summary = "Change my profile; null clears a field",
 		.handle = me_change,
@@ -98,7 +101,7 @@ const struct route routes[] = {
 		.access = ACCESS_USER,
 		.status = 204,
 		.in = &delete_in,
-		.errors = ERROR(ERR_BUSY) | ERROR(ERR_SLOW_DOWN),
+		.errors = ERROR(ERR_BUSY) | ERROR(ERR_SLOW_DOWN) | ERROR(ERR_LAST_ADMIN),
 		.summary = "Remove my account and all that is mine",
 		.handle = me_delete,
 	},
@@ -129,6 +132,83 @@ const struct route routes[] = {
 		.errors = ERROR(ERR_NOT_FOUND),
 		.summary = "End one of my sessions",
 		.handle = sessions_end_one,
+	},
+	{
+		.method = METHOD_PUT,
+		.path = "/users/{id}/roles/{role}",
+		.access = ACCESS_PERMISSION,
+		.permission = "roles:write",
+		.status = 204,
+		.errors = ERROR(ERR_NOT_FOUND) | ERROR(ERR_CONFLICT),
+		.summary = "Give a user a role",
+		.handle = roles_give,
+	},
+	{
+		.method = METHOD_DELETE,
+		.path = "/users/{id}/roles/{role}",
+		.access = ACCESS_PERMISSION,
+		.permission = "roles:write",
+		.status = 204,
+		.errors = ERROR(ERR_NOT_FOUND) | ERROR(ERR_LAST_ADMIN),
+		.summary = "Take a role from a user",
+		.handle = roles_take,
+	},
+	{
+		.method = METHOD_GET,
+		.path = "/roles",
+		.access = ACCESS_PERMISSION,
+		.permission = "roles:read",
+		.status = 200,
+		.query = &role_page_query,
+		.out = &role_out,
+		.list = true,
+		.summary = "All roles, by name",
+		.handle = roles_show,
+	},
+	{
+		.method = METHOD_POST,
+		.path = "/roles",
+		.access = ACCESS_PERMISSION,
+		.permission = "roles:write",
+		.status = 201,
+		.in = &role_in,
+		.out = &role_out,
+		.errors = ERROR(ERR_CONFLICT),
+		.summary = "Make a role",
+		.handle = roles_create,
+	},
+	{
+		.method = METHOD_GET,
+		.path = "/roles/{role}",
+		.access = ACCESS_PERMISSION,
+		.permission = "roles:read",
+		.status = 200,
+		.out = &role_out,
+		.errors = ERROR(ERR_NOT_FOUND),
+		.summary = "One role",
+		.handle = roles_show_one,
+	},
+	{
+		.method = METHOD_PATCH,
+		.path = "/roles/{role}",
+		.access = ACCESS_PERMISSION,
+		.permission = "roles:write",
+		.status = 200,
+		.in = &role_change_in,
+		.out = &role_out,
+		.errors = ERROR(ERR_NOT_FOUND) | ERROR(ERR_CONFLICT),
+		.summary = "Change what a role permits, or its description",
+		.handle = roles_patch,
+	},
+	{
+		.method = METHOD_DELETE,
+		.path = "/roles/{role}",
+		.access = ACCESS_PERMISSION,
+		.permission = "roles:write",
+		.status = 204,
+		.errors = ERROR(ERR_NOT_FOUND) | ERROR(ERR_CONFLICT),
+		.summary = "Remove a role that nobody has",
+		.handle = roles_remove,
 	},
 	{
 		.method = METHOD_GET,
@@ -188,14 +268,22 @@ const struct route routes[] = {
 
 const size_t routes_n = COUNT(routes);
 
+static bool
+says_who_may(const struct route *r)
+{
+	if (r->access == ACCESS_PERMISSION)
+		return r->permission != NULL && is_permission(str_of(r->permission)) && !r->no_db;
+	if (r->no_db && r->access != ACCESS_PUBLIC && r->access != ACCESS_REMEMBERED)
+		return false;
+	return r->access != ACCESS_UNSET && r->permission == NULL;
+}
+
 const char *
 routes_check(const struct route *table, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct route *r = &table[i];
-		if (r->access == ACCESS_UNSET || r->method == METHOD_OTHER || r->status == 0 || r->handle == NULL)
-			return r->path;
-		if ((r->access == ACCESS_USER || r->access == ACCESS_OPTIONAL) && r->no_db)
+		if (!says_who_may(r) || r->method == METHOD_OTHER || r->status == 0 || r->handle == NULL)
 			return r->path;
 		if (r->list && r->query == NULL)
 			return r->path;

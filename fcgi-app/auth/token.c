@@ -37,9 +37,28 @@ _Static_assert(sizeof(long) >= sizeof(int64_t), "latch is for 64-bit machines");
 
 /* ---- Issuing --------------------------------------------------------------------------------------------------- */
 
+/* libjwt takes a claim that is an array as JSON only. A word of the list comes to two quotes and a comma more. */
+static bool
+add_roles(jwt_t *jwt, struct str roles)
+{
+	char json[4 * TOKEN_ROLES_MAX] = "{\"roles\":[";
+	size_t n = strlen(json);
+
+	if (roles.n > TOKEN_ROLES_MAX)
+		return false;
+	while (roles.p != NULL && roles.n > 0) {
+		const struct str role = str_cut(&roles, ',');
+		const int more =
+			snprintf(json + n, sizeof(json) - n, "\"%.*s\"%s", (int)role.n, role.p, roles.p != NULL ? "," : "");
+		n += more > 0 ? (size_t)more : 0;
+	}
+	(void)snprintf(json + n, sizeof(json) - n, "]}");
+	return jwt_add_grants_json(jwt, json) == 0;
+}
+
 /* The claims as JSON text from libjwt, to be freed; NULL when it fails. */
 static char *
-claims_json(const struct config *config, const struct uuid *subject, const struct uuid *session, int64_t now_s)
+claims_json(const struct config *config, const struct token_subject *subject, int64_t now_s)
 {
 	const struct uuid id = uuid_new();
 	jwt_t *jwt = NULL;
@@ -49,9 +68,9 @@ claims_json(const struct config *config, const struct uuid *subject, const struc
 		return NULL;
 	(void)pool_failed();
 	if (jwt_add_grant(jwt, "iss", config->issuer) == 0 && jwt_add_grant(jwt, "aud", config->audience) == 0
-	    && jwt_add_grant(jwt, "sub", subject->text) == 0 && jwt_add_grant(jwt, "sid", session->text) == 0
+	    && jwt_add_grant(jwt, "sub", subject->user->text) == 0 && jwt_add_grant(jwt, "sid", subject->session->text) == 0
 	    && jwt_add_grant(jwt, "jti", id.text) == 0 && jwt_add_grant_int(jwt, "iat", now_s) == 0
-	    && jwt_add_grant_int(jwt, "exp", now_s + config->access_ttl_s) == 0)
+	    && jwt_add_grant_int(jwt, "exp", now_s + config->access_ttl_s) == 0 && add_roles(jwt, subject->roles))
 		json = jwt_get_grants_json(jwt, NULL);
 	jwt_free(jwt);
 	if (!pool_failed())
@@ -84,8 +103,8 @@ compact(const struct key *key, struct str payload, struct arena *arena, struct s
 }
 
 enum err
-token_issue(struct tokens *tokens, const struct uuid *subject, const struct uuid *session, struct timestamp now,
-            struct arena *arena, struct str *out)
+token_issue(struct tokens *tokens, const struct token_subject *subject, struct timestamp now, struct arena *arena,
+            struct str *out)
 {
 	const struct key *key = keyring_signer(tokens->keyring, now);
 
@@ -93,7 +112,7 @@ token_issue(struct tokens *tokens, const struct uuid *subject, const struct uuid
 		log_error("no signing key can be used");
 		return ERR_DB;
 	}
-	char *json = claims_json(tokens->config, subject, session, now.ms / 1000);
+	char *json = claims_json(tokens->config, subject, now.ms / 1000);
 	if (json == NULL)
 		return ERR_INTERNAL;
 	const enum err err = compact(key, str_of(json), arena, out);

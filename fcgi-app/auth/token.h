@@ -40,9 +40,16 @@ void tokens_close(struct tokens *tokens);
 enum err token_digest(struct tokens *tokens, struct str kind, struct str text,
                       unsigned char out[TOKEN_DIGEST_SIZE]) MUST_USE;
 
+/* Whom a token is for. `roles`: words (core/str.h) of at most TOKEN_ROLES_MAX bytes that need no escaping in JSON. */
+enum { TOKEN_ROLES_MAX = 255 };
+struct token_subject {
+	const struct uuid *user, *session;
+	struct str roles;
+};
+
 /* A signed compact token in the arena. ERR_DB: no key may sign at this moment. */
-enum err token_issue(struct tokens *tokens, const struct uuid *subject, const struct uuid *session,
-                     struct timestamp now, struct arena *arena, struct str *out) MUST_USE;
+enum err token_issue(struct tokens *tokens, const struct token_subject *subject, struct timestamp now,
+                     struct arena *arena, struct str *out) MUST_USE;
 
 /* Whether the token's first part is the header of a key that is held. */
 bool token_key_known(const struct tokens *tokens, struct str token);

@@ -41,6 +41,11 @@ const struct problem problems[ERR__COUNT] = {
 	                     "browsers do, or that Origin.",
 	                     NULL, 0 },
 	[ERR_DISABLED] = { 403, "account_disabled", "Account disabled", "This account has been disabled.", NULL, 0 },
+	[ERR_FORBIDDEN] = { 403, "insufficient_scope", "Forbidden", "You lack a permission that this needs.",
+	                    "Bearer error=\"insufficient_scope\"", 0 },
+	[ERR_LAST_ADMIN] = { 409, "last_admin", "Last administrator",
+	                     "This is the last active user with the role admin. Give that role to somebody else first.",
+	                     NULL, 0 },
 	[ERR_SLOW_DOWN] = { 429, "too_many_requests", "Too many requests",
 	                    "Try again after as many seconds as Retry-After says.", NULL, 1 },
 };

@@ -42,6 +42,8 @@ enum err {
 	ERR_AMBIGUOUS,    /* two ways of presenting credentials at once */
 	ERR_CREDENTIALS,  /* wrong password or unknown user: never told apart */
 	ERR_DISABLED,
+	ERR_FORBIDDEN,  /* a permission is missing */
+	ERR_LAST_ADMIN, /* nobody would be left who may do everything */
 	ERR_GRANT,      /* a refresh token that does not hold */
 	ERR_CROSS_SITE, /* a cookie, sent by another site's page */
 	ERR_SLOW_DOWN,  /* too often: see reason.retry_after_s */

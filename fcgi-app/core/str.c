@@ -79,6 +79,15 @@ str_cut(struct str *s, char at)
 	return (struct str){ all.p, before };
 }
 
+bool
+words_have(struct str words, struct str word)
+{
+	while (words.p != NULL)
+		if (str_eq(str_cut(&words, ','), word))
+			return true;
+	return false;
+}
+
 struct str
 str_trim(struct str s)
 {

@@ -26,6 +26,17 @@ struct maybe_str {
 	struct str value;
 };
 
+/* The same of true and false. */
+struct maybe_bool {
+	enum { BOOL_ABSENT, BOOL_FALSE, BOOL_TRUE } state;
+};
+
+/* Several of an input; p NULL: not sent. */
+struct strs {
+	const struct str *p;
+	size_t n;
+};
+
 /* A short run of bytes, kept where it stands: a sealed key, a row's binary column. */
 struct bytes {
 	size_t n;
@@ -47,6 +58,9 @@ bool str_starts(struct str s, struct str prefix);
 struct str str_cut(struct str *s, char at);
 /* Without leading and trailing spaces and tabs. */
 struct str str_trim(struct str s);
+
+/* Whether a list of words, separated by commas, has this one, which is not empty. */
+bool words_have(struct str words, struct str word);
 
 /* Copies into the arena with a NUL behind it; absent when the arena is full. */
 struct str str_dup(struct arena *arena, struct str s);

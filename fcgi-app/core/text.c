@@ -65,6 +65,34 @@ is_username(struct str s)
 	return true;
 }
 
+static bool
+is_small_word(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!is_one_of(s.p[i], "abcdefghijklmnopqrstuvwxyz0123456789._-"))
+			return false;
+	return s.n > 0 && !is_one_of(s.p[0], "._-");
+}
+
+bool
+is_role_name(struct str s)
+{
+	return s.n <= 32 && is_small_word(s);
+}
+
+bool
+is_permission(struct str s)
+{
+	size_t parts = 0;
+
+	if (s.n > 40)
+		return false;
+	for (; s.p != NULL; parts++)
+		if (!is_small_word(str_cut(&s, ':')))
+			return false;
+	return parts >= 2;
+}
+
 bool
 is_phone_number(struct str s)
 {

@@ -13,6 +13,12 @@ bool is_email(struct str s);
 /* 3 to 32 of a-z A-Z 0-9 . _ - : never an '@', so that no user name can pass for an address. */
 bool is_username(struct str s);
 
+/* 1 to 32 of a-z 0-9 . _ -, a letter or digit first. */
+bool is_role_name(struct str s);
+
+/* "area:action", at most 40 of a-z 0-9 . _ - in two or more parts with colons between them: users:read. */
+bool is_permission(struct str s);
+
 /* E.164: '+', then 8 to 15 digits, the first not 0. */
 bool is_phone_number(struct str s);
 

@@ -48,6 +48,9 @@ int command_keys_list(struct app *app, const struct options *options, char **ope
 int command_keys_create(struct app *app, const struct options *options, char **operands);
 int command_keys_rotate(struct app *app, const struct options *options, char **operands);
 int command_keys_retire(struct app *app, const struct options *options, char **operands);
+int command_role_list(struct app *app, const struct options *options, char **operands);
+int command_role_grant(struct app *app, const struct options *options, char **operands);
+int command_role_revoke(struct app *app, const struct options *options, char **operands);
 int command_user_add(struct app *app, const struct options *options, char **operands);
 int command_user_show(struct app *app, const struct options *options, char **operands);
 int command_user_list(struct app *app, const struct options *options, char **operands);

@@ -29,7 +29,7 @@ complain_err(const struct app *app, enum err err, const struct reason *why)
 		(void)fprintf(stderr, "latchctl: database: %s\n", db_error(app->db));
 		return EXIT_FAILED;
 	}
-	return complain(problems[err].detail);
+	return complain(why != NULL && why->detail != NULL ? why->detail : problems[err].detail);
 }
 
 bool

@@ -10,7 +10,8 @@
 static const struct stmt_table *const service_tables[] = { &users_statements,        &sessions_statements,
 	                                                       &signing_keys_statements, &throttles_statements,
 	                                                       &housekeeping_statements, &changes_statements,
-	                                                       &migrations_statements,   &server_statements };
+	                                                       &roles_statements,        &migrations_statements,
+	                                                       &server_statements };
 static const struct stmt_table *const owner_tables[] = { &migrations_statements };
 
 enum { RECONNECT_PAUSE_US = 250000, MIGRATION_TIMEOUT_S = 3600, STATEMENT_TENTHS = 8, CONNECT_MEMORY = 96 * 1024 };
@@ -205,12 +206,13 @@ set_options(struct db *db, bool tls)
 	const struct config *c = db->config;
 	const unsigned connect_s = c->db_connect_timeout_s, no_files = 0, io_s = db_statement_max_s(db);
 	const my_bool verify = tls, no = 0;
-	char init[256];
+	char init[320];
 
-	/* Strict, so that a value is refused and never cut. The server gives a statement up before we stop waiting for it, so
+	/* Strict, so that a value is refused and never cut, and neither is a list, which may be longer than any member here. The server gives a statement up before we stop waiting for it, so
 	 * that what happened is known. */
 	(void)snprintf(init, sizeof(init),
 	               "SET time_zone = '+00:00', innodb_lock_wait_timeout = 1, max_statement_time = %u.%u, "
+	               "group_concat_max_len = 65536, "
 	               "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
 	               io_s - 1, (unsigned)STATEMENT_TENTHS);
 	const struct {

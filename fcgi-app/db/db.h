@@ -72,7 +72,7 @@ struct stmt_table {
 };
 
 extern const struct stmt_table users_statements, sessions_statements, signing_keys_statements, throttles_statements,
-	housekeeping_statements, changes_statements, migrations_statements, server_statements;
+	housekeeping_statements, changes_statements, roles_statements, migrations_statements, server_statements;
 
 /* ---- Parameters ------------------------------------------------------------------------------------------------ */
 

@@ -9,7 +9,7 @@
 
 #include "db/db.h"
 
-enum { PREPARED_MAX = 128 };
+enum { PREPARED_MAX = 256 };
 
 struct db {
 	const struct config *config;

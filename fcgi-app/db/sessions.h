@@ -8,7 +8,7 @@
 #ifndef LATCH_DB_SESSIONS_H
 #define LATCH_DB_SESSIONS_H
 
-#include "db/users.h"
+#include "db/roles.h"
 
 enum { SESSIONS_PER_USER_MAX = 100, USER_AGENT_POINTS_MAX = 200 };
 
@@ -37,6 +37,7 @@ enum session_end {
  * see. */
 struct session_user {
 	struct user user;
+	char permissions[PERMISSIONS_SIZE];
 	struct uuid owner;                                   /* whose session it is */
 	struct timestamp last_seen_at, expires_at, ended_at; /* ended_at: ms 0 while it has not */
 };

@@ -78,7 +78,7 @@ static const struct stmt stmts[] = {
 	[REHASH] = { .name = "users rehash",
 	             .sql = "UPDATE users SET password_hash = ? WHERE id = ? AND password_version = ?",
 	             .params = 3 },
-	[DELETE] = { .name = "users delete", .sql = "DELETE FROM users WHERE " AS_READ_SQL, .params = 4 },
+	[DELETE] = { .name = "users delete", .sql = "DELETE FROM users WHERE " AS_READ_SQL " AND roles = ?", .params = 5 },
 };
 
 const struct stmt_table users_statements = { stmts, COUNT(stmts) };
@@ -168,7 +168,7 @@ users_set_password(struct db *db, const struct user *user, const struct uuid *se
 enum err
 users_delete(struct db *db, const struct user *user, const struct uuid *session)
 {
-	return db_run_one(db, &stmts[DELETE], ARGS(AS_READ_ARGS(user, session)));
+	return db_run_one(db, &stmts[DELETE], ARGS(AS_READ_ARGS(user, session), arg_text(user->roles)));
 }
 
 enum err

@@ -4,6 +4,9 @@
 
 #include "db/db.h"
 
+/* Of a user's roles, as words (core/str.h), with the NUL: so many that their names fit. */
+enum { USER_ROLES_SIZE = 256 };
+
 /* A row as the service uses it. Text that is NULL in the table is "" here; a time that is NULL has ms 0. */
 struct user {
 	struct uuid id;
@@ -13,21 +16,23 @@ struct user {
 	char name[4 * 200 + 1];
 	char phone_number[17];
 	char status[17]; /* "active", "disabled" or "pending" */
+	char roles[USER_ROLES_SIZE];
 	struct timestamp created_at, updated_at, last_login_at;
 	char password_hash[256]; /* PHC string; wipe after use */
 	uint32_t password_version;
 };
 
 /* The columns above in their order, for other files' joins: u is the table's alias. */
-#define USER_COLUMNS_SQL                                                                                          \
-	"u.id, u.email, u.email_verified, u.username, u.name, u.phone_number, u.status, u.created_at, u.updated_at, " \
+#define USER_COLUMNS_SQL                                                                                     \
+	"u.id, u.email, u.email_verified, u.username, u.name, u.phone_number, u.status, u.roles, u.created_at, " \
+	"u.updated_at, "                                                                                         \
 	"u.last_login_at, u.password_hash, u.password_version"
 /* Where they land in a row struct: `in` is empty where the row is a struct user, `user.` where that is a member of it. */
-#define USER_COLUMNS(row, in)                                                                                   \
-	COLUMN(row, in id), COLUMN(row, in email), COLUMN(row, in email_verified), COLUMN(row, in username),        \
-		COLUMN(row, in name), COLUMN(row, in phone_number), COLUMN(row, in status), COLUMN(row, in created_at), \
-		COLUMN(row, in updated_at), COLUMN(row, in last_login_at), COLUMN(row, in password_hash),               \
-		COLUMN(row, in password_version)
+#define USER_COLUMNS(row, in)                                                                              \
+	COLUMN(row, in id), COLUMN(row, in email), COLUMN(row, in email_verified), COLUMN(row, in username),   \
+		COLUMN(row, in name), COLUMN(row, in phone_number), COLUMN(row, in status), COLUMN(row, in roles), \
+		COLUMN(row, in created_at), COLUMN(row, in updated_at), COLUMN(row, in last_login_at),             \
+		COLUMN(row, in password_hash), COLUMN(row, in password_version)
 
 /* ERR_NO_ROW when there is none. E-mail addresses and user names compare without case. */
 enum err users_by_id(struct db *db, const struct uuid *id, struct user *out) MUST_USE;
@@ -61,7 +66,7 @@ enum err users_touch_login(struct db *db, const struct uuid *id) MUST_USE;
  * an administrator acts. */
 enum err users_set_password(struct db *db, const struct user *user, const struct uuid *session,
                             const char *hash) MUST_USE;
-/* Removes the row and all that hangs on it. */
+/* Removes the row and all that hangs on it. ERR_NO_ROW also when he was given another role since. */
 enum err users_delete(struct db *db, const struct user *user, const struct uuid *session) MUST_USE;
 /* Replaces the hash of the same password. */
 enum err users_rehash(struct db *db, const struct user *user, const char *hash) MUST_USE;

@@ -32,21 +32,72 @@ deeper_than(json_t *value, unsigned levels)
 	return deeper;
 }
 
+static struct str
+string_of(const json_t *value)
+{
+	return (struct str){ json_string_value(value), json_string_length(value) };
+}
+
+static void
+decode_strs(const struct field *field, const json_t *array, struct arena *arena, struct strs *out, struct reason *why)
+{
+	const size_t n = json_array_size(array);
+
+	if (!json_is_array(array)) {
+		(void)reason_field(why, field->name, "wrong_type", "must be an array of strings");
+		return;
+	}
+	struct str *items = n <= field->most ? arena_alloc(arena, (n + 1) * sizeof(*items)) : NULL;
+	if (items == NULL) {
+		(void)reason_field(why, field->name, "too_long", "has too many items");
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const json_t *item = json_array_get(array, i);
+		if (json_is_string(item))
+			field_accept_item(field, string_of(item), arena, &items[i], why);
+		else
+			(void)reason_field(why, field->name, "wrong_type", "must be an array of strings");
+	}
+	*out = (struct strs){ items, n };
+}
+
+static void
+decode_bool(const struct field *field, const json_t *value, void *member, struct reason *why)
+{
+	if (!json_is_boolean(value))
+		(void)reason_field(why, field->name, "wrong_type", "must be true or false");
+	else if (field->kind == KIND_BOOL)
+		*(bool *)member = json_is_true(value);
+	else
+		((struct maybe_bool *)member)->state = json_is_true(value) ? BOOL_TRUE : BOOL_FALSE;
+}
+
+/* Null is the same as not sent, but for a required string. */
+static void
+decode_null(const struct field *field, void *member, struct reason *why)
+{
+	if (field->kind == KIND_MAYBE_STR)
+		((struct maybe_str *)member)->state = MAYBE_NULL;
+	else if (field->required)
+		(void)reason_field(why, field->name, "wrong_type", "must be a string");
+}
+
 static void
 decode_field(const struct field *field, const json_t *value, struct arena *arena, void *out, struct reason *why)
 {
+	void *member = (char *)out + field->at;
+
 	if (value == NULL)
 		field_missing(field, why);
-	else if (field->kind == KIND_BOOL && json_is_boolean(value))
-		*(bool *)(void *)((char *)out + field->at) = json_is_true(value);
-	else if (field->kind == KIND_BOOL && !json_is_null(value))
-		(void)reason_field(why, field->name, "wrong_type", "must be true or false");
+	else if (json_is_null(value))
+		decode_null(field, member, why);
+	else if (field->kind == KIND_BOOL || field->kind == KIND_MAYBE_BOOL)
+		decode_bool(field, value, member, why);
+	else if (field->kind == KIND_STRS)
+		decode_strs(field, value, arena, member, why);
 	else if (json_is_string(value))
-		field_accept(field, (struct str){ json_string_value(value), json_string_length(value) }, arena, out, why);
-	else if (json_is_null(value) && field->kind == KIND_MAYBE_STR)
-		((struct maybe_str *)(void *)((char *)out + field->at))->state = MAYBE_NULL;
-	else if (json_is_null(value) && !field->required)
-		return;
+		field_accept(field, string_of(value), arena, out, why);
 	else
 		(void)reason_field(why, field->name, "wrong_type", "must be a string");
 }
@@ -177,6 +228,26 @@ doc_render(struct doc *doc, struct node *root, struct arena *arena, struct str *
 /* ---- Encoding -------------------------------------------------------------------------------------------------- */
 
 static struct node *
+encode_words(struct doc *doc, struct str words)
+{
+	struct node *array = doc_array(doc);
+
+	while (words.p != NULL && words.n > 0)
+		doc_push(doc, array, doc_str(doc, str_cut(&words, ',')));
+	return array;
+}
+
+static struct node *
+encode_strs(struct doc *doc, const struct strs *strs)
+{
+	struct node *array = doc_array(doc);
+
+	for (size_t i = 0; i < strs->n; i++)
+		doc_push(doc, array, doc_str(doc, strs->p[i]));
+	return array;
+}
+
+static struct node *
 encode_field(struct doc *doc, const struct field *field, const void *in)
 {
 	const void *member = (const char *)in + field->at;
@@ -187,11 +258,19 @@ encode_field(struct doc *doc, const struct field *field, const void *in)
 		return doc_str(doc, *(const struct str *)member);
 	case KIND_MAYBE_STR:
 		return doc_str(doc, ((const struct maybe_str *)member)->value);
+	case KIND_STRS:
+		return encode_strs(doc, member);
+	case KIND_WORDS:
+		return encode_words(doc, str_of(member));
 	case KIND_TEXT:
 	case KIND_UUID:
 		return field->nullable && *(const char *)member == '\0' ? doc_null(doc) : doc_text(doc, member);
 	case KIND_BOOL:
 		return doc_bool(doc, *(const bool *)member);
+	case KIND_MAYBE_BOOL:
+		return ((const struct maybe_bool *)member)->state == BOOL_ABSENT
+		         ? doc_null(doc)
+		         : doc_bool(doc, ((const struct maybe_bool *)member)->state == BOOL_TRUE);
 	case KIND_U32:
 		return doc_int(doc, *(const uint32_t *)member);
 	case KIND_TIMESTAMP:

@@ -66,7 +66,7 @@ read_parameter(struct request *out, struct str name, struct str value, struct st
 const char *
 method_name(enum method method)
 {
-	static const char *const names[METHOD__COUNT] = { "-", "GET", "POST", "PATCH", "DELETE", "OPTIONS" };
+	static const char *const names[METHOD__COUNT] = { "-", "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
 
 	return names[method];
 }

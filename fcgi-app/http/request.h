@@ -10,7 +10,16 @@
 
 enum { BODY_MAX = 64 * 1024, HEADER_VALUE_MAX = 8192 };
 
-enum method { METHOD_OTHER, METHOD_GET, METHOD_POST, METHOD_PATCH, METHOD_DELETE, METHOD_OPTIONS, METHOD__COUNT };
+enum method {
+	METHOD_OTHER,
+	METHOD_GET,
+	METHOD_POST,
+	METHOD_PUT,
+	METHOD_PATCH,
+	METHOD_DELETE,
+	METHOD_OPTIONS,
+	METHOD__COUNT
+};
 
 /* "GET" and so on; "-" for METHOD_OTHER. */
 const char *method_name(enum method method);

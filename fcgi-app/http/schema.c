@@ -21,6 +21,12 @@ is_requirement(struct str value)
 }
 
 static bool
+is_description(struct str value)
+{
+	return value.n == 0 || is_display_name(value);
+}
+
+static bool
 is_limit(struct str value)
 {
 	uint64_t n;
@@ -40,6 +46,14 @@ const struct rule rule_require = { is_requirement, "must be user: roles and perm
 	                               "^user$" };
 const struct rule rule_limit = { is_limit, "must be a number from 1 to 200", NULL, "^[0-9]+$" };
 const struct rule rule_cursor = { uuid_valid, "must be the next_cursor of the page before", NULL, NULL };
+const struct rule rule_role = { is_role_name, "must be 1 to 32 of a-z 0-9 . _ -, a letter or digit first", NULL,
+	                            "^[a-z0-9][a-z0-9._-]{0,31}$" };
+const struct rule rule_role_cursor = { is_role_name, "must be the next_cursor of the page before", NULL, NULL };
+const struct rule rule_permission = { is_permission,
+	                                  "must be area:action, at most 40 of a-z 0-9 . _ - with colons between its parts",
+	                                  NULL, "^[a-z0-9][a-z0-9._-]*(:[a-z0-9][a-z0-9._-]*)+$" };
+const struct rule rule_description = { is_description, "must be visible text without control characters, or empty",
+	                                   NULL, NULL };
 const struct rule rule_grant_type = { is_password_grant, "must be password", NULL, "^password$" };
 
 static const struct field page_fields[] = {
@@ -56,22 +70,8 @@ page_limit(const struct page_query *query)
 	return query->limit.p != NULL && parse_u64(query->limit, &n) ? (size_t)n : PAGE_DEFAULT;
 }
 
-static void
-store(const struct field *field, struct str value, struct arena *arena, void *out, struct reason *why)
-{
-	void *member = (char *)out + field->at;
-	const struct str copy = str_dup(arena, value);
-
-	if (copy.p == NULL)
-		(void)reason_field(why, field->name, "too_long", "does not fit in memory with the rest");
-	else if (field->kind == KIND_MAYBE_STR)
-		*(struct maybe_str *)member = (struct maybe_str){ MAYBE_SET, copy };
-	else
-		*(struct str *)member = copy;
-}
-
 void
-field_accept(const struct field *field, struct str value, struct arena *arena, void *out, struct reason *why)
+field_accept_item(const struct field *field, struct str value, struct arena *arena, struct str *out, struct reason *why)
 {
 	const long points = utf8_length(value);
 
@@ -83,8 +83,23 @@ field_accept(const struct field *field, struct str value, struct arena *arena, v
 		(void)reason_field(why, field->name, "too_long", "is too long");
 	else if (field->rule != NULL && field->rule->valid != NULL && !field->rule->valid(value))
 		(void)reason_field(why, field->name, "invalid", field->rule->must);
+	else if ((*out = str_dup(arena, value)).p == NULL)
+		(void)reason_field(why, field->name, "too_long", "does not fit in memory with the rest");
+}
+
+void
+field_accept(const struct field *field, struct str value, struct arena *arena, void *out, struct reason *why)
+{
+	void *member = (char *)out + field->at;
+	struct str copy = { 0 };
+
+	field_accept_item(field, value, arena, &copy, why);
+	if (copy.p == NULL)
+		return;
+	if (field->kind == KIND_MAYBE_STR)
+		*(struct maybe_str *)member = (struct maybe_str){ MAYBE_SET, copy };
 	else
-		store(field, value, arena, out, why);
+		*(struct str *)member = copy;
 }
 
 void

@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "db/sessions.h"
 #include "service/device.h"
+#include "service/role.h"
 
 /* ---- The rules for passwords ----------------------------------------------------------------------------------- */
 
@@ -223,8 +224,15 @@ static enum err
 disable(struct db *db, void *argument)
 {
 	const struct uuid *id = argument;
-	const enum err err = users_set_status(db, id, "disabled");
+	struct holder user;
+	enum err err = roles_lock(db);
 
+	if (err == OK)
+		err = roles_holder(db, id, &user);
+	if (err == OK)
+		err = role_spare_admin(db, id, user.roles);
+	if (err == OK)
+		err = users_set_status(db, id, "disabled");
 	return err == OK ? sessions_end_all(db, id, NULL, SESSION_DISABLED) : err;
 }
 
@@ -271,13 +279,17 @@ static enum err
 delete_row(struct db *db, void *argument)
 {
 	const struct deletion *deletion = argument;
+	const struct user *user = deletion->user;
+	enum err err = user->roles[0] != '\0' ? roles_lock(db) : OK;
 
-	enum err err = users_delete(db, deletion->user, deletion->session);
-
+	if (err == OK)
+		err = role_spare_admin(db, &user->id, user->roles);
+	if (err == OK)
+		err = users_delete(db, user, deletion->session);
 	if (err == OK)
 		err = throttles_delete(db, &deletion->throttle);
 	/* Afterwards: a log-in waits for the user's row, and then finds none. */
-	return err == OK ? sessions_disown(db, &deletion->user->id) : err;
+	return err == OK ? sessions_disown(db, &user->id) : err;
 }
 
 enum err

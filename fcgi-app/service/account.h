@@ -60,7 +60,7 @@ enum err account_not_current(struct reason *why) MUST_USE;
 enum err account_set_password(struct app *app, const struct user *user, struct str password, const char *field,
                               const struct uuid *session, struct reason *why) MUST_USE;
 
-/* Disables an account and ends its sessions, or makes it active and forgets failed log-ins. ERR_NO_ROW. */
+/* Disables an account and ends its sessions, or makes it active and forgets failed log-ins. ERR_NO_ROW; ERR_LAST_ADMIN. */
 enum err account_set_enabled(struct app *app, const struct uuid *id, bool enabled) MUST_USE;
 
 /* Finds a user by e-mail address or user name. ERR_NO_ROW. */
@@ -68,7 +68,7 @@ enum err account_find_by_name(struct app *app, struct str who, struct user *out)
 /* The same, or by id. */
 enum err account_find(struct app *app, struct str who, struct user *out) MUST_USE;
 
-/* Removes an account and all that is its user's. `session` and ERR_NO_ROW as with account_set_password. */
+/* Removes an account and all that is its user's. `session` and ERR_NO_ROW as with account_set_password; ERR_LAST_ADMIN. */
 enum err account_delete(struct app *app, const struct user *user, const struct uuid *session) MUST_USE;
 
 /* Up to max users with an id above `after` (absent: from the start), in the order of their ids. */

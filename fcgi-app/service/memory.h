@@ -17,6 +17,7 @@ struct remembered {
 	unsigned char digest[TOKEN_DIGEST_SIZE];
 	char email[sizeof(((struct user *)0)->email)];
 	char username[sizeof(((struct user *)0)->username)];
+	char roles[USER_ROLES_SIZE];
 };
 
 struct memory {

@@ -5,6 +5,12 @@
 #include "service/keys.h"
 #include "service/session.h"
 
+bool
+permits(const char *roles, const char *permissions, struct str permission)
+{
+	return words_have(str_of(roles), STR(ROLE_ADMIN)) || words_have(str_of(permissions), permission);
+}
+
 /* ---- By the database ---------------------------------------------------------------------------------------------- */
 
 /* What a credential says of itself, before the database is asked. */
@@ -57,8 +63,10 @@ read_principal(struct app *app, const struct uuid *session, const struct uuid *u
 
 	if (err == ERR_NO_ROW || (err == OK && !session_good(&row, clock_now())))
 		err = ERR_TOKEN;
-	if (err == OK)
+	if (err == OK) {
 		*out = (struct principal){ .session = *session, .user = row.user, .expires_at = row.expires_at };
+		memcpy(out->permissions, row.permissions, sizeof(out->permissions));
+	}
 	*seen_ms_out = row.last_seen_at.ms;
 	explicit_bzero(&row, sizeof(row));
 	return err;
@@ -129,6 +137,8 @@ read_feed(struct app *app)
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].id.text[0] == '\0')
 			server_ms = rows[i].at.ms;
+		else if (strcmp(rows[i].id.text, UUID_NIL) == 0)
+			memory_clear(&app->memory);
 		else
 			memory_forget(&app->memory, &rows[i].id);
 	const int64_t drift_ms = server_ms - feed->server_ms - since_ms;
@@ -189,6 +199,7 @@ prove_and_remember(struct app *app, const struct credential *credential, const s
 	memcpy(entry.digest, digest, sizeof(entry.digest));
 	memcpy(entry.email, out->user.email, sizeof(entry.email));
 	memcpy(entry.username, out->user.username, sizeof(entry.username));
+	memcpy(entry.roles, out->user.roles, sizeof(entry.roles));
 	memory_put(&app->memory, &entry);
 	return OK;
 }
@@ -212,5 +223,6 @@ principal_remembered(struct app *app, const struct credential *credential, const
 	*out = (struct principal){ .session = known->session, .user = { .id = known->user } };
 	memcpy(out->user.email, known->email, sizeof(known->email));
 	memcpy(out->user.username, known->username, sizeof(known->username));
+	memcpy(out->user.roles, known->roles, sizeof(known->roles));
 	return OK;
 }

@@ -22,8 +22,12 @@ struct credential {
 struct principal {
 	struct uuid session;
 	struct user user;
-	struct timestamp expires_at; /* of the session, when it was looked at */
+	char permissions[PERMISSIONS_SIZE]; /* words (core/str.h) */
+	struct timestamp expires_at;        /* of the session, when it was looked at */
 };
+
+/* Whether these roles and permissions include a permission: with the role admin, every one. */
+bool permits(const char *roles, const char *permissions, struct str permission);
 
 /* ERR_TOKEN: the credential does not hold, or its session has ended. One statement, and a second one where a cookie's
  * session was last seen over SEEN_S ago. `client` is whom that statement writes down. */
@@ -34,7 +38,7 @@ enum err principal_of(struct app *app, const struct credential *credential, cons
 /* Reads the principal's user anew; ERR_TOKEN where the session or the account ended meanwhile. */
 enum err principal_again(struct app *app, struct principal *principal) MUST_USE;
 
-/* The same as principal_of, from memory: of out->user only id, email and username are set. Nobody is remembered longer
+/* The same as principal_of, from memory: of *out only the session and the user's id, email, username and roles are set. Nobody is remembered longer
  * than REMEMBERED_S, past the token's exp or the session's expires_at, or for over 3 s past the retirement of its key. ERR_DB: the
  * database is away, and this one is not remembered, or the feed was last read over revocation_max_age_s ago. */
 enum { FEED_MS = 800, REMEMBERED_S = 60 };

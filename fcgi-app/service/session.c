@@ -1,5 +1,7 @@
 #include "service/session.h"
 
+#include <string.h>
+
 #include "core/log.h"
 
 struct session_life
@@ -21,15 +23,16 @@ refresh_expires_in_s(const struct app *app, const struct uuid *session, struct t
 }
 
 static enum err
-make_grant(struct app *app, const struct ticket *ticket, struct arena *arena, struct grant *out)
+make_grant(struct app *app, const struct ticket *ticket, const char *roles, struct arena *arena, struct grant *out)
 {
 	const struct timestamp now = clock_now();
+	const struct token_subject subject = { &ticket->user, &ticket->session, str_of(roles) };
 
 	*out = (struct grant){ .user_id = ticket->user,
 		                   .token_type = STR("Bearer"),
 		                   .expires_in = app->config.access_ttl_s,
 		                   .refresh_expires_in = refresh_expires_in_s(app, &ticket->session, now) };
-	const enum err err = token_issue(&app->tokens, &ticket->user, &ticket->session, now, arena, &out->access_token);
+	const enum err err = token_issue(&app->tokens, &subject, now, arena, &out->access_token);
 	return err == OK ? ticket_issue(&app->tickets, TICKET_REFRESH, ticket, arena, &out->refresh_token) : err;
 }
 
@@ -67,7 +70,7 @@ session_begin(struct app *app, const struct user *user, enum transport transport
 	if (cookie)
 		err = ticket_issue(&app->tickets, TICKET_COOKIE, &ticket, arena, &out->cookie);
 	else
-		err = make_grant(app, &ticket, arena, out);
+		err = make_grant(app, &ticket, user->roles, arena, out);
 	if (err == OK)
 		err = db_transaction(app->db, write_session, &beginning);
 	return err == ERR_NO_ROW ? ERR_CREDENTIALS : err;
@@ -102,6 +105,21 @@ ticket_missed(struct app *app, struct ticket *ticket)
 	return err == OK || err == ERR_NO_ROW ? ERR_GRANT : err;
 }
 
+/* For a session that was found good: what its user's roles are, the database is asked once more. */
+static enum err
+grant_again(struct app *app, const struct ticket *ticket, struct arena *arena, struct grant *out)
+{
+	struct user user;
+	enum err err = users_by_id(app->db, &ticket->user, &user);
+
+	if (err == ERR_NO_ROW || (err == OK && strcmp(user.status, "active") != 0))
+		err = ERR_GRANT;
+	if (err == OK)
+		err = make_grant(app, ticket, user.roles, arena, out);
+	explicit_bzero(&user, sizeof(user));
+	return err;
+}
+
 enum err
 session_refresh(struct app *app, struct str refresh_token, const struct client *client, const struct address *from,
                 struct arena *arena, struct grant *out, struct reason *why)
@@ -119,7 +137,7 @@ session_refresh(struct app *app, struct str refresh_token, const struct client *
 		ticket.counter++;
 	else if (err == ERR_NO_ROW)
 		err = ticket_missed(app, &ticket);
-	return err == OK ? make_grant(app, &ticket, arena, out) : err;
+	return err == OK ? grant_again(app, &ticket, arena, out) : err;
 }
 
 /* ---- Ending ------------------------------------------------------------------------------------------------------- */

@@ -36,9 +36,11 @@ print_grant(struct app *app, struct arena *arena, const struct uuid *user, const
 	char refresh[TICKET_LENGTH + 1];
 	struct str access;
 
-	const bool ok = token_issue(&app->tokens, user, session, clock_now(), arena, &access) == OK
-	             && ticket_make(&app->tickets, TICKET_REFRESH, &ticket, refresh) == OK
-	             && printf("%.*s %s\n", (int)access.n, access.p, refresh) > 0;
+	const bool ok =
+		token_issue(&app->tokens, &(const struct token_subject){ user, session, STR("") }, clock_now(), arena, &access)
+			== OK
+		&& ticket_make(&app->tickets, TICKET_REFRESH, &ticket, refresh) == OK
+		&& printf("%.*s %s\n", (int)access.n, access.p, refresh) > 0;
 	arena_reset(arena);
 	return ok;
 }

@@ -167,7 +167,9 @@ a_changed_token_is_refused(struct str changes)
 	struct token_claims claims;
 	struct str token;
 
-	HOLDS(token_issue(&tokens, &subject, &session, NOW, &arena, &token) == OK);
+	HOLDS(token_issue(&tokens, &(const struct token_subject){ &subject, &session, STR("admin,editor") }, NOW, &arena,
+	                  &token)
+	      == OK);
 	HOLDS(accepted(token, &claims));
 	HOLDS(strcmp(claims.subject.text, subject.text) == 0 && strcmp(claims.session.text, session.text) == 0);
 	HOLDS(claims.expires_at_s == NOW_S + TTL_S);

@@ -11,7 +11,7 @@ test("me: the account that the token speaks for", async () => {
 	assert.equal(answer.status, 200, answer.text);
 	const body = answer.json();
 	assert.match(body.last_login_at, TIME);
-	assert.deepEqual({ ...body, last_login_at: null }, { ...user.body, updated_at: body.updated_at });
+	assert.deepEqual({ ...body, last_login_at: null }, { ...user.body, permissions: [], updated_at: body.updated_at });
 	assert.ok(!answer.text.includes("argon2"));
 });
 
@@ -25,7 +25,7 @@ test("me: PATCH changes what is sent and nothing else", async () => {
 	const answer = await patch("/users/me", { token, json: { name: "After 🔐" } });
 	assert.equal(answer.status, 200, answer.text);
 	const now = answer.json();
-	assert.deepEqual({ ...now, updated_at: 0, last_login_at: 0 }, { ...body, name: "After 🔐", updated_at: 0, last_login_at: 0 });
+	assert.deepEqual({ ...now, updated_at: 0, last_login_at: 0 }, { ...body, permissions: [], name: "After 🔐", updated_at: 0, last_login_at: 0 });
 	assert.ok(Date.parse(now.updated_at) >= Date.parse(body.updated_at));
 	assert.deepEqual(await me(token), now);
 });

@@ -23,7 +23,7 @@ test("register: 201 gives the account, its Location, and no secret", async () =>
 	assert.match(user.created_at, TIME);
 	assert.match(user.updated_at, TIME);
 	assert.deepEqual({ ...user, id: 0, created_at: 0, updated_at: 0 }, {
-		id: 0, email, email_verified: false, username: null, name: null, phone_number: null, status: "active",
+		id: 0, email, email_verified: false, username: null, name: null, phone_number: null, status: "active", roles: [],
 		created_at: 0, updated_at: 0, last_login_at: null,
 	});
 	assert.ok(Math.abs(Date.parse(user.created_at) - Date.now()) < 60_000, user.created_at);

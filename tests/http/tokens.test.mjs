@@ -42,8 +42,8 @@ test("token: its header is alg, kid and typ", () => {
 		assert.ok(jwks.keys.some((key) => key.kid === header.kid));
 });
 
-test("token: its claims are iss, sub, aud, exp, iat, jti and sid, and no personal data", () => {
-	assert.deepEqual(Object.keys(claims).sort(), ["aud", "exp", "iat", "iss", "jti", "sid", "sub"]);
+test("token: its claims are iss, sub, aud, exp, iat, jti, sid and roles, and no personal data", () => {
+	assert.deepEqual(Object.keys(claims).sort(), ["aud", "exp", "iat", "iss", "jti", "roles", "sid", "sub"]);
 	assert.equal(claims.iss, config("issuer"));
 	assert.equal(claims.aud, config("audience"));
 	assert.equal(claims.sub, user.id);

@@ -122,6 +122,43 @@ user_names_never_look_like_addresses(void **state)
 }
 
 static void
+a_role_and_a_permission_are_small_words(void **state)
+{
+	static const char *const roles[] = { "a", "admin", "9x", "a.b_c-d", "abcdefghijabcdefghijabcdefghijab" };
+	static const char *const no_roles[] = {
+		"", "A", "-a", ".a", "_a", "a b", "a,b", "a:b", "a/b", "\xc3\xa4", "abcdefghijabcdefghijabcdefghijabc"
+	};
+	static const char *const permissions[] = { "a:b", "users:read", "a:b:c", "9:9", "a.b:c-d_e" };
+	static const char *const no_permissions[] = {
+		"", "a", ":", "a:", ":a", "a::b", "A:b", "a:b,c:d", "a: b", "a:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(roles); i++)
+		assert_true(is_role_name(str_of(roles[i])));
+	for (size_t i = 0; i < COUNT(no_roles); i++)
+		assert_false(is_role_name(str_of(no_roles[i])));
+	assert_false(is_role_name((struct str){ "a\0b", 3 }));
+	for (size_t i = 0; i < COUNT(permissions); i++)
+		assert_true(is_permission(str_of(permissions[i])));
+	for (size_t i = 0; i < COUNT(no_permissions); i++)
+		assert_false(is_permission(str_of(no_permissions[i])));
+}
+
+static void
+a_list_has_whole_words_only(void **state)
+{
+	(void)state;
+	assert_true(words_have(STR("admin"), STR("admin")));
+	assert_true(words_have(STR("a,admin,b"), STR("admin")));
+	assert_true(words_have(STR("a,b"), STR("b")));
+	assert_false(words_have(STR(""), STR("admin")));
+	assert_false(words_have((struct str){ 0 }, STR("admin")));
+	assert_false(words_have(STR("administrator,xadmin,admin2"), STR("admin")));
+	assert_false(words_have(STR("a,b"), STR("a,b")));
+}
+
+static void
 phone_numbers_are_e164(void **state)
 {
 	(void)state;
@@ -418,6 +455,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_role_and_a_permission_are_small_words),
+		cmocka_unit_test(a_list_has_whole_words_only),
 		cmocka_unit_test(utf8_counts_code_points_and_refuses_what_is_none),
 		cmocka_unit_test(numbers_are_digits_that_fit),
 		cmocka_unit_test(bytes_become_hexadecimal_and_back),

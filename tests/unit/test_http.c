@@ -273,7 +273,7 @@ a_row_that_does_not_say_who_may_is_found(void **state)
 	const struct route good = {
 		.method = METHOD_GET, .path = "/x", .access = ACCESS_USER, .status = 200, .handle = me_show
 	};
-	struct route bad[5] = { good, good, good, good, good };
+	struct route bad[8] = { good, good, good, good, good, good, good, good };
 
 	(void)state;
 	assert_null(routes_check(&good, 1));
@@ -283,6 +283,10 @@ a_row_that_does_not_say_who_may_is_found(void **state)
 	bad[3].no_db = true; /* a user is proved by the database */
 	bad[4].in = &small;
 	bad[4].form = &large;
+	bad[5].access = ACCESS_PERMISSION; /* and which? */
+	bad[6].permission = "users:read";  /* which nobody is asked for */
+	bad[7].access = ACCESS_PERMISSION;
+	bad[7].permission = "users";
 	for (size_t i = 0; i < COUNT(bad); i++)
 		assert_string_equal(routes_check(&bad[i], 1), "/x");
 }

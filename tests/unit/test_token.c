@@ -347,7 +347,9 @@ issue(struct fixture *f, struct timestamp when)
 	const struct uuid session = { "01932c07-209c-7c11-8b0e-6a3f5d2e9c42" };
 	struct str token;
 
-	assert_int_equal(token_issue(&f->tokens, &subject, &session, when, &f->arena, &token), OK);
+	assert_int_equal(token_issue(&f->tokens, &(const struct token_subject){ &subject, &session, STR("admin,editor") },
+	                             when, &f->arena, &token),
+	                 OK);
 	return token;
 }
 

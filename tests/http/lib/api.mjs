@@ -9,11 +9,11 @@ import { checkDocumented, openapi } from "./openapi.mjs";
 
 export const CODES = {
 	bad_request: 400, malformed_json: 400, ambiguous_credentials: 400, invalid_credentials: 401, unauthorized: 401,
-	invalid_token: 401, account_disabled: 403, cross_site: 403, invalid_grant: 401, not_found: 404, method_not_allowed: 405, conflict: 409,
+	invalid_token: 401, account_disabled: 403, cross_site: 403, insufficient_scope: 403, last_admin: 409, invalid_grant: 401, not_found: 404, method_not_allowed: 405, conflict: 409,
 	payload_too_large: 413, unsupported_media_type: 415, validation_failed: 422, too_many_requests: 429, internal_error: 500, busy: 503,
 	unavailable: 503,
 };
-export const FIELD_CODES = ["required", "wrong_type", "too_short", "too_long", "invalid", "common", "incorrect", "forbidden", "taken"];
+export const FIELD_CODES = ["required", "wrong_type", "too_short", "too_long", "invalid", "common", "incorrect", "forbidden", "taken", "in_use", "built_in", "too_many"];
 
 export const UUID7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 export const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -46,7 +46,7 @@ function checkProblem(what, answer) {
 	assert.equal(problem.request_id, answer.headers["x-request-id"], `${what}: request_id is the header's`);
 	assert.ok(typeof problem.title === "string" && problem.title, `${what}: title`);
 	assert.ok(typeof problem.detail === "string" && problem.detail, `${what}: detail`);
-	const listed = [409, 422].includes(answer.status);
+	const listed = ["conflict", "validation_failed"].includes(problem.code);
 	assert.equal(Array.isArray(problem.errors), listed, `${what}: errors ${JSON.stringify(problem.errors)}`);
 	for (const error of problem.errors ?? []) {
 		assert.deepEqual(Object.keys(error).sort(), ["code", "detail", "field"], `${what}: members of an error`);
@@ -99,6 +99,7 @@ export async function callRaw(method, path, parts, options) {
 const verb = (method) => (path, options) => call(method, path, options);
 export const get = verb("GET");
 export const post = verb("POST");
+export const put = verb("PUT");
 export const patch = verb("PATCH");
 export const del = verb("DELETE");
 

@@ -1,7 +1,7 @@
 /* Accounts for tests. Every password and address carries a mark, so that a test can look for them where they must not be. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { call, get, post } from "./api.mjs";
+import { call, get, post, put } from "./api.mjs";
 import { ctlOk } from "./instance.mjs";
 
 export const PASSWORD_MARK = "Sesam-";
@@ -31,6 +31,29 @@ export async function login({ email, password }) {
 export async function newSession(fields) {
 	const user = await newUser(fields);
 	return { ...user, token: (await login(user)).access_token };
+}
+
+/** Somebody new with a session and the role admin. */
+export async function newAdmin(fields) {
+	const user = await newSession(fields);
+	await ctlOk(["role", "grant", user.email, "admin"]);
+	return user;
+}
+
+/** A new role, made by an administrator's token: its name. */
+export async function newRole(admin, permissions = [], fields = {}) {
+	const name = unique("r");
+	const answer = await post("/roles", { token: admin.token, json: { name, permissions, ...fields } });
+	assert.equal(answer.status, 201, answer.text);
+	return name;
+}
+
+/** Somebody new with a session and a role that permits this. */
+export async function newHolder(admin, permissions) {
+	const user = await newSession(), role = await newRole(admin, permissions);
+	const answer = await put(`/users/${user.id}/roles/${role}`, { token: admin.token });
+	assert.equal(answer.status, 204, answer.text);
+	return { ...user, role };
 }
 
 /** Has an account's wrong passwords forgotten, for who sends more of them than a stranger may. */

@@ -1,0 +1,269 @@
+#include "service/role.h"
+
+/* ---- Who may ------------------------------------------------------------------------------------------------------ */
+
+enum err
+role_may(struct db *db, const struct uuid *by, struct str permission, const char *held, struct reason *why)
+{
+	struct holder actor;
+	struct str rest = str_of(held);
+
+	if (by == NULL)
+		return OK;
+	const enum err err = roles_holder(db, by, &actor);
+	if (err != OK)
+		return err == ERR_NO_ROW ? ERR_TOKEN : err;
+	if (!str_eq(str_of(actor.status), STR("active")))
+		return ERR_TOKEN;
+	if (!permits(actor.roles, actor.permissions, permission))
+		return ERR_FORBIDDEN;
+	while (rest.p != NULL && rest.n > 0)
+		if (!permits(actor.roles, actor.permissions, str_cut(&rest, ','))) {
+			why->detail = "This concerns permissions that you do not hold yourself.";
+			return ERR_FORBIDDEN;
+		}
+	return OK;
+}
+
+enum err
+role_spare_admin(struct db *db, const struct uuid *user, const char *roles)
+{
+	uint32_t others;
+
+	if (!words_have(str_of(roles), STR(ROLE_ADMIN)))
+		return OK;
+	const enum err err = roles_other_admins(db, user, &others);
+	return err == OK && others == 0 ? ERR_LAST_ADMIN : err;
+}
+
+/* ---- What all of them need ---------------------------------------------------------------------------------------- */
+
+struct role_work {
+	const struct uuid *by, *user;
+	struct str name;
+	const struct role_change *change;
+	struct role *role; /* as it was, and afterwards as it is */
+	struct reason *why;
+};
+
+static enum err
+not_found(struct reason *why, const char *detail)
+{
+	why->detail = detail;
+	return ERR_NOT_FOUND;
+}
+
+static enum err
+conflict(struct reason *why, const char *field, const char *code, const char *detail)
+{
+	(void)reason_field(why, field, code, detail);
+	return ERR_CONFLICT;
+}
+
+static enum err
+find(struct db *db, struct str name, struct role *out, struct reason *why)
+{
+	const enum err err = roles_by_name(db, name, out);
+
+	return err == ERR_NO_ROW ? not_found(why, "There is no such role.") : err;
+}
+
+/* The lock, the role, and whether whoever acts holds what it permits. */
+static enum err
+begin(struct db *db, const struct role_work *work)
+{
+	enum err err = roles_lock(db);
+
+	if (err == OK)
+		err = find(db, work->name, work->role, work->why);
+	return err == OK ? role_may(db, work->by, STR("roles:write"), work->role->permissions, work->why) : err;
+}
+
+/* The same for what changes the role itself. */
+static enum err
+begin_change(struct db *db, const struct role_work *work)
+{
+	if (str_eq(work->name, STR(ROLE_ADMIN)))
+		return conflict(work->why, "name", "built_in", "admin can be neither changed nor removed");
+	return begin(db, work);
+}
+
+/* The permissions that the change names, in the place of what the role permits. */
+static enum err
+write_permissions(struct db *db, const struct role_work *work)
+{
+	const struct strs *wanted = &work->change->permissions;
+	struct roles_count count;
+	char word[PERMISSION_SIZE];
+
+	for (size_t i = 0; i < wanted->n; i++) {
+		enum err err = str_copy(word, sizeof(word), wanted->p[i]) ? OK : ERR_INTERNAL;
+		if (err == OK)
+			err = role_may(db, work->by, STR("roles:write"), word, work->why);
+		if (err == OK)
+			err = roles_permit(db, work->name, wanted->p[i]);
+		if (err != OK)
+			return err;
+	}
+	enum err err = roles_tidy(db);
+	if (err == OK)
+		err = roles_count(db, &count);
+	if (err == OK && count.permissions > PERMISSIONS_MAX)
+		return conflict(work->why, "permissions", "too_many",
+		                "are more than 100 different ones, in all roles together");
+	return err == OK ? roles_by_name(db, work->name, work->role) : err;
+}
+
+/* ---- Roles -------------------------------------------------------------------------------------------------------- */
+
+static enum err
+write_new(struct db *db, void *argument)
+{
+	const struct role_work *work = argument;
+	const struct str description = work->change->description;
+	struct roles_count count;
+	enum err err = roles_lock(db);
+
+	if (err == OK)
+		err = role_may(db, work->by, STR("roles:write"), "", work->why);
+	if (err == OK)
+		err = roles_count(db, &count);
+	if (err == OK && count.roles >= ROLES_MAX)
+		return conflict(work->why, "name", "too_many", "would be one role more than the 1000 that there may be");
+	if (err == OK)
+		err = roles_insert(db, work->name, description.p != NULL ? description : STR(""));
+	if (err == ERR_DUPLICATE)
+		return conflict(work->why, "name", "taken", "is another role's");
+	return err == OK ? write_permissions(db, work) : err;
+}
+
+enum err
+role_create(struct app *app, const struct uuid *by, struct str name, const struct role_change *change, struct role *out,
+            struct reason *why)
+{
+	struct role_work work = { .by = by, .name = name, .change = change, .role = out, .why = why };
+
+	return db_transaction(app->db, write_new, &work);
+}
+
+static enum err
+write_change(struct db *db, void *argument)
+{
+	const struct role_work *work = argument;
+	enum err err = begin_change(db, work);
+
+	if (err == OK)
+		err = roles_change(db, work->name, work->change->description);
+	if (err == OK && work->change->permissions.p != NULL)
+		err = roles_permit_nothing(db, work->name);
+	if (err != OK)
+		return err;
+	return work->change->permissions.p != NULL ? write_permissions(db, work)
+	                                           : roles_by_name(db, work->name, work->role);
+}
+
+enum err
+role_patch(struct app *app, const struct uuid *by, struct str name, const struct role_change *change, struct role *out,
+           struct reason *why)
+{
+	struct role_work work = { .by = by, .name = name, .change = change, .role = out, .why = why };
+
+	return db_transaction(app->db, write_change, &work);
+}
+
+static enum err
+remove_role(struct db *db, void *argument)
+{
+	const struct role_work *work = argument;
+	uint32_t users;
+	enum err err = begin_change(db, work);
+
+	if (err == OK)
+		err = roles_users(db, work->name, 1, &users);
+	if (err == OK && users > 0)
+		return conflict(work->why, "name", "in_use", "is a role that somebody has");
+	if (err == OK)
+		err = roles_delete(db, work->name);
+	return err == OK ? roles_tidy(db) : err;
+}
+
+enum err
+role_remove(struct app *app, const struct uuid *by, struct str name, struct reason *why)
+{
+	struct role role;
+	struct role_work work = { .by = by, .name = name, .role = &role, .why = why };
+
+	return db_transaction(app->db, remove_role, &work);
+}
+
+enum err
+role_find(struct app *app, struct str name, struct role *out, struct reason *why)
+{
+	return find(app->db, name, out, why);
+}
+
+enum err
+role_list(struct app *app, struct str after, struct role *out, size_t max, size_t *n_out)
+{
+	return roles_list(app->db, after, out, max, n_out);
+}
+
+/* ---- Who has them ------------------------------------------------------------------------------------------------- */
+
+static enum err
+find_user(struct db *db, const struct role_work *work, struct holder *out)
+{
+	const enum err err = roles_holder(db, work->user, out);
+
+	return err == ERR_NO_ROW ? not_found(work->why, "There is no such user.") : err;
+}
+
+static enum err
+grant(struct db *db, void *argument)
+{
+	const struct role_work *work = argument;
+	struct holder user;
+	enum err err = begin(db, work);
+
+	if (err == OK)
+		err = find_user(db, work, &user);
+	if (err != OK || words_have(str_of(user.roles), work->name))
+		return err;
+	if (str_of(user.roles).n + 1 + work->name.n >= sizeof(user.roles))
+		return conflict(work->why, "role", "too_many", "is one more than a user can have: their names do not fit");
+	return roles_grant(db, work->user, work->name);
+}
+
+enum err
+role_grant(struct app *app, const struct uuid *by, const struct uuid *user, struct str name, struct reason *why)
+{
+	struct role role;
+	struct role_work work = { .by = by, .user = user, .name = name, .role = &role, .why = why };
+
+	return db_transaction(app->db, grant, &work);
+}
+
+static enum err
+revoke(struct db *db, void *argument)
+{
+	const struct role_work *work = argument;
+	struct holder user;
+	enum err err = begin(db, work);
+
+	if (err == OK)
+		err = find_user(db, work, &user);
+	if (err != OK || !words_have(str_of(user.roles), work->name))
+		return err;
+	if (str_eq(work->name, STR(ROLE_ADMIN)))
+		err = role_spare_admin(db, work->user, user.roles);
+	return err == OK ? roles_revoke(db, work->user, work->name) : err;
+}
+
+enum err
+role_revoke(struct app *app, const struct uuid *by, const struct uuid *user, struct str name, struct reason *why)
+{
+	struct role role;
+	struct role_work work = { .by = by, .user = user, .name = name, .role = &role, .why = why };
+
+	return db_transaction(app->db, revoke, &work);
+}
