@@ -332,9 +332,13 @@ static void
 find_client(struct ctx *c)
 {
 	const struct request *request = c->request;
+	char prefix[ADDRESS_SIZE] = "";
 
-	if (client_address(request->remote_addr, request->x_forwarded_for, &c->app->config.proxies, &c->from))
+	if (client_address(request->remote_addr, request->x_forwarded_for, &c->app->config.proxies, &c->from)) {
 		address_format(&c->from, c->address);
+		address_prefix(&c->from, prefix);
+	}
+	lanes_for(&c->app->lanes, prefix[0] != '\0' ? prefix : NULL);
 	c->client = (struct client){ .ip = c->address[0] != '\0' ? str_of(c->address) : (struct str){ 0 },
 		                         .user_agent = text_shown(request->user_agent, USER_AGENT_POINTS_MAX) };
 }

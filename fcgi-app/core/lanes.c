@@ -13,9 +13,18 @@
 #include "core/log.h"
 #include "core/str.h"
 
-/* The set's members. PLACES counts everybody in a lane or in the queue, so its size is lanes + queue. The two sizes
- * beside them say what the set was made for. */
-enum { LANES_FREE, PLACES_FREE, LANES_SIZE, PLACES_SIZE, RESIZING, MEMBERS };
+/* The set's members. PLACES counts everybody in a lane or in the queue, so its size is lanes + queue; SHARES, the last of
+ * them, each those that work for one group of addresses. The three sizes say what the set was made for. */
+enum {
+	LANES_FREE,
+	PLACES_FREE,
+	LANES_SIZE,
+	PLACES_SIZE,
+	SHARES_SIZE,
+	RESIZING,
+	SHARES_FREE,
+	MEMBERS = SHARES_FREE + LANES_SHARES
+};
 
 enum { RESIZE_WAIT_MS = 10000, SIZE_MAX_MEMBER = 32767, LANES_MAX = 256 };
 
@@ -31,25 +40,39 @@ sem_do(int set, struct sembuf *ops, size_t n, uint64_t wait_ms)
 	return rc;
 }
 
-/* Brings one counter from the size it was made for to `size`: both move in one operation, or neither does. It shrinks by
+/* Brings n counters from the size they were made for to `size`: all move in one operation, or none does. They shrink by
  * one at a time: who waits for one is served with the next that comes free, before anybody who comes then; who waits for
  * four would never be while log-ins flood in. */
 static int
-resize(int set, unsigned short counter, unsigned short recorded, uint32_t size)
+resize(int set, unsigned short first, size_t n, unsigned short recorded, uint32_t size)
 {
+	struct sembuf ops[LANES_SHARES + 1];
+
 	for (;;) {
 		const int old = semctl(set, recorded, GETVAL);
 		if (old < 0 || (uint32_t)old == size)
 			return old < 0 ? -1 : 0;
 		const short by = (uint32_t)old < size ? (short)((int)size - old) : -1;
-		struct sembuf ops[] = { { counter, by, 0 }, { recorded, by, 0 } };
-		if (sem_do(set, ops, COUNT(ops), RESIZE_WAIT_MS) != 0)
+		for (size_t i = 0; i < n; i++)
+			ops[i] = (struct sembuf){ (unsigned short)(first + i), by, 0 };
+		ops[n] = (struct sembuf){ recorded, by, 0 };
+		if (sem_do(set, ops, n + 1, RESIZE_WAIT_MS) != 0)
 			return -1;
 	}
 }
 
+static uint32_t
+fnv1a(uint32_t hash, const void *bytes, size_t n)
+{
+	const unsigned char *p = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ p[i]) * 16777619U;
+	return hash;
+}
+
 /* Not ftok(3), which keeps 16 bits of the inode: two installations must not meet. Nor must two users, one of whom left a set
- * behind, on a disk that is gone say. This is FNV-1a. */
+ * behind, on a disk that is gone say; nor two programs that make sets of other sizes. */
 static bool
 key_of_file(const char *path, int32_t *out)
 {
@@ -57,11 +80,8 @@ key_of_file(const char *path, int32_t *out)
 
 	if (stat(path, &st) != 0)
 		return false;
-	const uint64_t numbers[] = { (uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)geteuid() };
-	uint32_t hash = 2166136261U;
-	for (size_t i = 0; i < sizeof(numbers); i++)
-		hash = (hash ^ (uint8_t)(numbers[i / 8] >> (8 * (i % 8)))) * 16777619U;
-	*out = (int32_t)(hash & 0x7fffffff);
+	const uint64_t numbers[] = { (uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)geteuid(), MEMBERS };
+	*out = (int32_t)(fnv1a(2166136261U, numbers, sizeof(numbers)) & 0x7fffffff);
 	return true;
 }
 
@@ -93,8 +113,9 @@ attach(struct lanes *l)
 	}
 	if (l->set < 0 || sem_do(l->set, lock, COUNT(lock), 2 * (uint64_t)RESIZE_WAIT_MS) != 0)
 		return false;
-	const bool ok = resize(l->set, LANES_FREE, LANES_SIZE, l->lanes) == 0
-	             && resize(l->set, PLACES_FREE, PLACES_SIZE, l->lanes + l->queue) == 0;
+	const bool ok = resize(l->set, LANES_FREE, 1, LANES_SIZE, l->lanes) == 0
+	             && resize(l->set, PLACES_FREE, 1, PLACES_SIZE, l->lanes + l->queue) == 0
+	             && resize(l->set, SHARES_FREE, LANES_SHARES, SHARES_SIZE, l->lanes + (l->queue + 1) / 2) == 0;
 	const int cause = errno;
 	(void)sem_do(l->set, unlock, COUNT(unlock), 0);
 	errno = cause;
@@ -104,7 +125,7 @@ attach(struct lanes *l)
 enum err
 lanes_open(struct lanes *l, const char *key_path, uint32_t lanes, uint32_t queue, uint32_t wait_ms)
 {
-	*l = (struct lanes){ .set = -1, .lanes = lanes, .queue = queue, .wait_ms = wait_ms };
+	*l = (struct lanes){ .set = -1, .share = -1, .lanes = lanes, .queue = queue, .wait_ms = wait_ms };
 	if (lanes >= 1 && lanes + queue <= SIZE_MAX_MEMBER && key_of_file(key_path, &l->key) && attach(l))
 		return OK;
 	log_error("hash lanes: %s", strerror(errno));
@@ -120,16 +141,30 @@ enter_failed(const char *what)
 	return ERR_INTERNAL;
 }
 
+void
+lanes_for(struct lanes *l, const char *address)
+{
+	l->share = address == NULL ? -1 : (int)(fnv1a((uint32_t)l->key, address, strlen(address)) % LANES_SHARES);
+}
+
+/* A place and, where there is a client, one of its share: taken (by -1) or given back (by 1), both or neither. */
+static int
+place(struct lanes *l, short by)
+{
+	struct sembuf ops[] = { { PLACES_FREE, by, SEM_UNDO | IPC_NOWAIT },
+		                    { (unsigned short)(SHARES_FREE + l->share), by, SEM_UNDO | IPC_NOWAIT } };
+
+	return sem_do(l->set, ops, l->share < 0 ? 1 : 2, 0);
+}
+
 enum err
 lanes_enter(struct lanes *l)
 {
-	struct sembuf place = { PLACES_FREE, -1, SEM_UNDO | IPC_NOWAIT };
-	struct sembuf give_back = { PLACES_FREE, 1, SEM_UNDO | IPC_NOWAIT };
 	struct sembuf lane = { LANES_FREE, -1, SEM_UNDO };
 
-	int rc = sem_do(l->set, &place, 1, 0);
+	int rc = place(l, -1);
 	if (rc != 0 && (errno == EIDRM || errno == EINVAL) && attach(l))
-		rc = sem_do(l->set, &place, 1, 0);
+		rc = place(l, -1);
 	if (rc != 0)
 		return enter_failed("queue");
 
@@ -139,7 +174,7 @@ lanes_enter(struct lanes *l)
 	l->waited_us += clock_mono_us() - start;
 	if (rc == 0)
 		return OK;
-	(void)sem_do(l->set, &give_back, 1, 0);
+	(void)place(l, 1);
 	errno = cause;
 	return enter_failed("lane");
 }
@@ -147,16 +182,17 @@ lanes_enter(struct lanes *l)
 void
 lanes_leave(struct lanes *l)
 {
-	struct sembuf both[] = { { LANES_FREE, 1, SEM_UNDO | IPC_NOWAIT }, { PLACES_FREE, 1, SEM_UNDO | IPC_NOWAIT } };
+	struct sembuf lane = { LANES_FREE, 1, SEM_UNDO | IPC_NOWAIT };
 
-	if (sem_do(l->set, both, COUNT(both), 0) != 0)
+	if (sem_do(l->set, &lane, 1, 0) != 0 || place(l, 1) != 0)
 		log_error("hash lanes: leaving: %s", strerror(errno));
 }
 
 bool
 lanes_full(const struct lanes *l)
 {
-	return semctl(l->set, PLACES_FREE, GETVAL) == 0;
+	return semctl(l->set, PLACES_FREE, GETVAL) == 0
+	    || (l->share >= 0 && semctl(l->set, SHARES_FREE + l->share, GETVAL) == 0);
 }
 
 uint64_t

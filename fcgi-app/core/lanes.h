@@ -1,10 +1,12 @@
 /*
  * lanes.h: how many workers may do one costly thing at once, across the whole pool.
  *
- * A System V semaphore set that all workers of one installation share (its key is a hash of the key file's device and inode, and of the user). Every
- * operation carries SEM_UNDO, so the kernel gives back what a killed worker held. `lanes` work at once, `queue` more may
- * wait for at most `wait_ms`, and everybody else is told ERR_BUSY at once: so a flood of log-ins cannot take every
- * worker. The set outlives the workers, as such sets do (ipcs -s shows it, ipcrm removes it): the next ones take it over.
+ * A System V semaphore set that all workers of one installation share (its key is a hash of the key file's device and inode,
+ * and of the user). Every operation carries SEM_UNDO, so the kernel gives back what a killed worker held. `lanes` work at
+ * once, `queue` more may wait for at most `wait_ms`, and everybody else is told ERR_BUSY at once: so a flood of log-ins cannot
+ * take every worker. Nor can one client keep all others out: of the places in the queue he has half, rounded up, at most
+ * (he, and who has the same of LANES_SHARES shares by chance). The set outlives the workers, as such sets do (ipcs -s shows
+ * it, ipcrm removes it): the next ones take it over.
  */
 #ifndef LATCH_CORE_LANES_H
 #define LATCH_CORE_LANES_H
@@ -15,8 +17,11 @@
 #include "core/attr.h"
 #include "core/err.h"
 
+enum { LANES_SHARES = 64 };
+
 struct lanes {
-	int set; /* semaphore set id */
+	int set;   /* semaphore set id */
+	int share; /* of whom this process works for: 0 to LANES_SHARES - 1, or -1: nobody in particular */
 	int32_t key;
 	uint32_t lanes, queue, wait_ms;
 	uint64_t waited_us; /* by this process since lanes_waited_us() was last called */
@@ -27,8 +32,11 @@ struct lanes {
  * somebody else's. */
 enum err lanes_open(struct lanes *l, const char *key_path, uint32_t lanes, uint32_t queue, uint32_t wait_ms) MUST_USE;
 
-/* OK: this process holds a lane until lanes_leave. ERR_BUSY: the queue is full or the wait was over. A set that somebody
- * removed is made anew. ERR_INTERNAL (logged): the kernel refuses. */
+/* For whom the next lanes are: the same text has the same share; NULL: nobody in particular. */
+void lanes_for(struct lanes *l, const char *address);
+
+/* OK: this process holds a lane until lanes_leave. ERR_BUSY: the queue, or what the client may have of it, is full, or the
+ * wait was over. A set that somebody removed is made anew. ERR_INTERNAL (logged): the kernel refuses. */
 enum err lanes_enter(struct lanes *l) MUST_USE;
 void lanes_leave(struct lanes *l);
 /* Whether lanes_enter would say ERR_BUSY at once if it were called now. */

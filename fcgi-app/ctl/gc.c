@@ -10,7 +10,7 @@
 #include "ctl/command.h"
 
 enum { BAR_WIDTH = 30, BAR_US = 200000, LINE_US = 10000000 };
-enum { LOST_PAUSE_MS = 20, LOST_US_MAX = 30000000 };
+enum { LOST_PAUSE_MS = 20, STALL_US = 4 * GC_REMOVE_US, LOST_US_MAX = 30000000 };
 
 static volatile sig_atomic_t interrupted;
 
@@ -94,6 +94,16 @@ tell(const struct chore *chore, struct run *run)
 	(void)fflush(stdout);
 }
 
+/* As long as the removal took, so that others have the disk for half of the time. One that took far longer than it was to
+ * had to wait for the server's log to be written out: then it is given time for that, before a statement has to wait longer. */
+static void
+rest(const struct slice *slice)
+{
+	const uint64_t times = slice->remove_us > STALL_US ? 10 : 1;
+
+	(void)poll(NULL, 0, (int)(slice->remove_us * times / 1000));
+}
+
 /* All of a chore's rows, or as many as there was time for. Others may be removing them too: whoever comes second to a row
  * tries again a moment later. */
 static bool
@@ -118,6 +128,7 @@ run_chore(struct app *app, const struct chore *chore, struct run *run)
 		tell(chore, run);
 		if (!lost) {
 			progress_us = clock_mono_us();
+			rest(&slice);
 			continue;
 		}
 		slice.full = true;

@@ -410,6 +410,49 @@ a_lane_in_the_queue_waits_its_time_and_no_longer(void **state)
 	lanes_leave(&c);
 }
 
+/* Waits until somebody has so many of a semaphore left, or a second has passed. */
+static bool
+comes_to(const struct lanes *l, bool full)
+{
+	for (int i = 0; i < 100 && lanes_full(l) != full; i++)
+		(void)usleep(10000);
+	return lanes_full(l) == full;
+}
+
+static void
+one_client_does_not_fill_the_queue(void **state)
+{
+	struct lanes busy, other;
+
+	assert_int_equal(lanes_open(&busy, *state, 1, 2, 0), OK);
+	lanes_for(&busy, "192.0.2.1");
+	assert_int_equal(lanes_enter(&busy), OK);
+	assert_false(lanes_full(&busy));
+	const pid_t child = fork(); /* the same client once more: it waits */
+	if (child == 0) {
+		struct lanes again;
+		const bool ok = lanes_open(&again, *state, 1, 2, 5000) == OK;
+		lanes_for(&again, "192.0.2.1");
+		_exit(ok && lanes_enter(&again) == OK ? 0 : 1);
+	}
+	assert_true(comes_to(&busy, true));
+	assert_int_equal(lanes_open(&other, *state, 1, 2, 50), OK);
+	lanes_for(&other, "192.0.2.1");
+	assert_int_equal(lanes_enter(&other), ERR_BUSY);
+	assert_int_equal(lanes_waited_us(&other), 0); /* at once */
+	lanes_for(&other, "192.0.2.2");
+	assert_false(lanes_full(&other));
+	assert_int_equal(lanes_enter(&other), ERR_BUSY);
+	assert_true(lanes_waited_us(&other) >= 40000); /* after it has waited */
+	lanes_leave(&busy);
+	int status = 1;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_true(comes_to(&busy, false));
+	assert_int_equal(lanes_enter(&other), OK);
+	lanes_leave(&other);
+}
+
 static void
 the_set_is_resized_by_whoever_opens_it_with_other_numbers(void **state)
 {
@@ -474,6 +517,7 @@ main(void)
 		cmocka_unit_test(ids_are_uuid7_and_differ),
 		cmocka_unit_test(every_error_has_a_face),
 		cmocka_unit_test(a_field_is_complained_about_once_and_the_table_ends),
+		cmocka_unit_test(one_client_does_not_fill_the_queue),
 		cmocka_unit_test(lanes_are_counted_across_processes_and_a_killed_one_gives_its_lane_back),
 		cmocka_unit_test(a_lane_in_the_queue_waits_its_time_and_no_longer),
 		cmocka_unit_test(the_set_is_resized_by_whoever_opens_it_with_other_numbers),
