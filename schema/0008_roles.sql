@@ -4,11 +4,9 @@ CREATE TABLE IF NOT EXISTS roles (
   name VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
   description VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL DEFAULT '',
   created_at DATETIME(3) NOT NULL,
-  -- By this key workers hear that a role permits something else.
   updated_at DATETIME(3) NOT NULL,
   -- Of 'admin' it grows with every change of any role, of any user's roles and of who is active: whoever makes one waits here.
-  changes INT UNSIGNED NOT NULL DEFAULT 0,
-  KEY roles_updated (updated_at)
+  changes INT UNSIGNED NOT NULL DEFAULT 0
 ) ENGINE = InnoDB;
 -- 'admin' has a row for every permission that there is.
 CREATE TABLE IF NOT EXISTS role_permissions (

@@ -7,8 +7,7 @@
 
 #include "db/db.h"
 
-/* A session that ended, or a user whose row changed (a log-in changes none); UUID_NIL: what a role permits changed; the id ""
- * has the database's own time. */
+/* A session that ended, or a user whose row changed (a log-in changes none); the id "" has the database's own time. */
 struct change {
 	struct uuid id;
 	struct timestamp at;

@@ -51,7 +51,7 @@ enum err roles_count(struct db *db, struct roles_count *out) MUST_USE;
 
 /* ERR_DUPLICATE. */
 enum err roles_insert(struct db *db, struct str name, struct str description) MUST_USE;
-/* Also tells the workers that it changed. An absent description stays as it is. ERR_NO_ROW. */
+/* An absent description stays as it is. ERR_NO_ROW. */
 enum err roles_change(struct db *db, struct str name, struct str description) MUST_USE;
 /* A permission more for a role, and for admin. That it has it already is no error. */
 enum err roles_permit(struct db *db, struct str name, struct str permission) MUST_USE;

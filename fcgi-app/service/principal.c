@@ -137,8 +137,6 @@ read_feed(struct app *app)
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].id.text[0] == '\0')
 			server_ms = rows[i].at.ms;
-		else if (strcmp(rows[i].id.text, UUID_NIL) == 0)
-			memory_clear(&app->memory);
 		else
 			memory_forget(&app->memory, &rows[i].id);
 	const int64_t drift_ms = server_ms - feed->server_ms - since_ms;

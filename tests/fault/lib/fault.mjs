@@ -27,25 +27,27 @@ export function quantile(numbers, share) {
 	return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
 }
 
-/* The key of core/lanes.c: FNV-1a of the key file's device and inode, and of the workers' user. */
+/* The key of core/lanes.c: FNV-1a of the key file's device and inode, of the workers' user, and of how many members the set has. */
+const MEMBERS = 6 + 64;
 function lanesKey() {
 	const { dev, ino } = statSync(config("key_file"), { bigint: true });
 	const [, uid] = /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${workers()[0]}/status`, "utf8"));
 	let hash = 2166136261;
-	for (const number of [dev, ino, BigInt(uid)])
+	for (const number of [dev, ino, BigInt(uid), BigInt(MEMBERS)])
 		for (let bits = 0n; bits < 64n; bits += 8n)
 			hash = Math.imul(hash ^ Number((number >> bits) & 0xffn), 16777619) >>> 0;
 	return hash & 0x7fffffff;
 }
 
-/** The hash lanes as the kernel has them: {free, places, size, room, resizing}; idle, free is size and places is room. */
+/** The hash lanes as the kernel has them: {free, places, size, room, resizing, shares}; idle, free is size, places is room, and
+ * nothing is taken of any share. */
 export async function lanes() {
 	/* GETALL is 13 on Linux. */
-	const script = "my $set = semget($ARGV[0], 5, 0); defined $set or die $!; my $all = ''; semctl($set, 0, 13, $all) or die $!; print join ' ', unpack('S!*', $all)";
-	const done = await run("perl", ["-e", script, String(lanesKey())]);
+	const script = "my $set = semget($ARGV[0], $ARGV[1], 0); defined $set or die $!; my $all = ''; semctl($set, 0, 13, $all) or die $!; print join ' ', unpack('S!*', $all)";
+	const done = await run("perl", ["-e", script, String(lanesKey()), String(MEMBERS)]);
 	assert.equal(done.code, 0, `the set of semaphores: ${done.stderr}`);
-	const [free, places, size, room, resizing] = done.stdout.split(" ").map(Number);
-	return { free, places, size, room, resizing };
+	const [free, places, size, room, share, resizing, ...left] = done.stdout.split(" ").map(Number);
+	return { free, places, size, room, resizing, shares: left.reduce((taken, one) => taken + share - one, 0) };
 }
 
 /** The figures of /proc/PID/status in KiB, by name; anybody may read them. */
