@@ -40,6 +40,7 @@ SBINDIR = $(PREFIX)/sbin
 BINDIR = $(PREFIX)/bin
 DATADIR = $(PREFIX)/share/latch
 MANDIR = $(PREFIX)/share/man
+COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
 
 LIBRARIES = libmariadb libjwt jansson libsodium libargon2 libcrypto
 WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla \
@@ -237,13 +238,14 @@ format:
 # ---- packages ----------------------------------------------------------------------------------------------------
 
 install: all
-	$(Q)install -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(DATADIR)/docs $(SYSCONFDIR)/latch) \
+	$(Q)install -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(DATADIR)/docs $(SYSCONFDIR)/latch $(COMPLETIONDIR)) \
 		$(addprefix $(DESTDIR)$(MANDIR)/man,1 5 8)
 	$(Q)install -m 755 $(BUILD)/latch-fcgi $(DESTDIR)$(SBINDIR)/
 	$(Q)install -m 755 $(BUILD)/latchctl $(DESTDIR)$(BINDIR)/
 	$(Q)install -m 644 build/common-passwords.txt lighttpd.conf deploy/lighttpd/refused.json deploy/nginx/nginx.conf \
 		$(DESTDIR)$(DATADIR)/
 	$(Q)$(BUILD)/latch-fcgi --sample-config >$(DESTDIR)$(DATADIR)/latch.conf.sample
+	$(Q)$(BUILD)/latchctl completion >$(DESTDIR)$(COMPLETIONDIR)/latchctl
 	$(Q)install -m 644 build/docs/* $(DESTDIR)$(DATADIR)/docs/
 	$(Q)for page in $(MAN); do sed 's#/usr/local#$(PREFIX)#g' fcgi-app/man/$$page \
 		>$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done

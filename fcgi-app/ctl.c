@@ -1,4 +1,4 @@
-/* ctl.c: latchctl: a table of commands. See latchctl(1). */
+/* ctl.c: latchctl: a table of commands, and what reads a command line by it. See latchctl(1). */
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,217 +7,217 @@
 #include "core/process.h"
 #include "ctl/command.h"
 
-static const struct command commands[] = {
+/* ---- The options -------------------------------------------------------------------------------------------------- */
+
+#define AT(member) offsetof(struct options, member)
+
+/* clang-format off */
+static const struct command_option
+	opt_generate_password = { "generate-password", NULL, AT(generate_password), "make a password, and print it" },
+	opt_if_missing = { "if-missing", NULL, AT(if_missing), "do nothing where there is one already" },
+	opt_name = { "name", "NAME", AT(name), "what the user is called" },
+	opt_now = { "now", NULL, AT(now), "let it sign in three seconds, whatever others have cached" },
+	opt_username = { "username", "USERNAME", AT(username), "a name to log in with, besides the e-mail address" },
+	opt_yes = { "yes", NULL, AT(yes), "do not ask" };
+/* clang-format on */
+
+/* ---- The commands ------------------------------------------------------------------------------------------------- */
+
+const struct command commands[] = {
 	{ .name = "migrate",
-	  .arguments = "",
+	  .operands = "",
 	  .help = "bring the database's schema up to this program's",
-	  .operands = 0,
-	  .options = "",
 	  .run = command_migrate,
-	  .as_owner = true },
+	  .needs = NEEDS_OWNER },
 	{ .name = "doctor",
-	  .arguments = "",
+	  .operands = "",
 	  .help = "say what is wrong with this installation, and the mend",
-	  .operands = 0,
-	  .options = "",
 	  .run = command_doctor },
 	{ .name = "gc",
-	  .arguments = "",
+	  .operands = "",
 	  .help = "remove old rows, such as those of sessions that ended",
-	  .operands = 0,
-	  .options = "",
 	  .run = command_gc },
-	{ .name = "keys list",
-	  .arguments = "",
-	  .help = "list the signing keys",
-	  .operands = 0,
-	  .options = "",
-	  .run = command_keys_list },
+	{ .name = "keys list", .operands = "", .help = "list the signing keys", .run = command_keys_list },
 	{ .name = "keys create",
-	  .arguments = "[--if-missing]",
+	  .operands = "",
+	  .options = { &opt_if_missing },
 	  .help = "make the first signing key",
-	  .operands = 0,
-	  .options = "m",
 	  .run = command_keys_create },
 	{ .name = "keys rotate",
-	  .arguments = "[--now]",
+	  .operands = "",
+	  .options = { &opt_now },
 	  .help = "make the next signing key; it signs once caches know it",
-	  .operands = 0,
-	  .options = "w",
 	  .run = command_keys_rotate },
-	{ .name = "keys retire",
-	  .arguments = "KID",
-	  .help = "refuse all tokens of a key",
-	  .operands = 1,
-	  .options = "",
-	  .run = command_keys_retire },
-	{ .name = "role list",
-	  .arguments = "",
-	  .help = "list the roles and what they permit",
-	  .operands = 0,
-	  .options = "",
-	  .run = command_role_list },
-	{ .name = "role grant",
-	  .arguments = "WHO ROLE",
-	  .help = "give a user a role",
-	  .operands = 2,
-	  .options = "",
-	  .run = command_role_grant },
-	{ .name = "role revoke",
-	  .arguments = "WHO ROLE",
-	  .help = "take a role from a user",
-	  .operands = 2,
-	  .options = "",
-	  .run = command_role_revoke },
+	{ .name = "keys retire", .operands = "KID", .help = "refuse all tokens of a key", .run = command_keys_retire },
+	{ .name = "role list", .operands = "", .help = "list the roles and what they permit", .run = command_role_list },
+	{ .name = "role grant", .operands = "WHO ROLE", .help = "give a user a role", .run = command_role_grant },
+	{ .name = "role revoke", .operands = "WHO ROLE", .help = "take a role from a user", .run = command_role_revoke },
 	{ .name = "user add",
-	  .arguments = "EMAIL [--username USERNAME] [--name NAME] [--generate-password]",
+	  .operands = "EMAIL",
+	  .options = { &opt_username, &opt_name, &opt_generate_password },
 	  .help = "add a user",
-	  .operands = 1,
-	  .options = "ung",
 	  .run = command_user_add },
-	{ .name = "user show",
-	  .arguments = "WHO",
-	  .help = "show a user",
-	  .operands = 1,
-	  .options = "",
-	  .run = command_user_show },
-	{ .name = "user list",
-	  .arguments = "",
-	  .help = "list all users",
-	  .operands = 0,
-	  .options = "",
-	  .run = command_user_list },
+	{ .name = "user show", .operands = "WHO", .help = "show a user", .run = command_user_show },
+	{ .name = "user list", .operands = "", .help = "list all users", .run = command_user_list },
 	{ .name = "user set-password",
-	  .arguments = "WHO [--generate-password]",
+	  .operands = "WHO",
+	  .options = { &opt_generate_password },
 	  .help = "set a password, and end all sessions",
-	  .operands = 1,
-	  .options = "g",
 	  .run = command_user_set_password },
 	{ .name = "user disable",
-	  .arguments = "WHO",
+	  .operands = "WHO",
 	  .help = "let a user in no more, and end all sessions",
-	  .operands = 1,
-	  .options = "",
 	  .run = command_user_disable },
-	{ .name = "user enable",
-	  .arguments = "WHO",
-	  .help = "let a user in again",
-	  .operands = 1,
-	  .options = "",
-	  .run = command_user_enable },
+	{ .name = "user enable", .operands = "WHO", .help = "let a user in again", .run = command_user_enable },
 	{ .name = "user delete",
-	  .arguments = "WHO [--yes]",
+	  .operands = "WHO",
+	  .options = { &opt_yes },
 	  .help = "remove a user and all that is theirs",
-	  .operands = 1,
-	  .options = "y",
 	  .run = command_user_delete },
+	{ .name = "help",
+	  .operands = "[COMMAND...]",
+	  .help = "print how a command is called",
+	  .run = command_help,
+	  .needs = NEEDS_NOTHING },
+	{ .name = "completion",
+	  .operands = "",
+	  .help = "print what completes these commands in bash",
+	  .run = command_completion,
+	  .needs = NEEDS_NOTHING },
 };
+const size_t commands_n = COUNT(commands);
 
-static const struct option long_options[] = {
-	{ "config", required_argument, NULL, 'c' },
-	{ "generate-password", no_argument, NULL, 'g' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "if-missing", no_argument, NULL, 'm' },
-	{ "name", required_argument, NULL, 'n' },
-	{ "now", no_argument, NULL, 'w' },
-	{ "username", required_argument, NULL, 'u' },
-	{ "version", no_argument, NULL, 'V' },
-	{ "yes", no_argument, NULL, 'y' },
-	{ NULL, 0, NULL, 0 },
+/* ---- The command line --------------------------------------------------------------------------------------------- */
+
+/* What stands before the command, and may stand behind it. */
+enum { CONFIG = 'c', HELP = 'h', VERSION = 'V', OF_COMMAND = 256 };
+static const struct option general[] = {
+	{ "config", required_argument, NULL, CONFIG },
+	{ "help", no_argument, NULL, HELP },
+	{ "version", no_argument, NULL, VERSION },
 };
-
-static int
-print_help(FILE *out)
-{
-	(void)fputs("Usage: latchctl [--config FILE] COMMAND\n\n", out);
-	for (size_t i = 0; i < COUNT(commands); i++)
-		(void)fprintf(out, "  %s%s%s\n      %s\n", commands[i].name, commands[i].arguments[0] != '\0' ? " " : "",
-		              commands[i].arguments, commands[i].help);
-	(void)fputs("\nWHO is an id, an e-mail address or a user name. A password is asked for on a terminal, and is else\n"
-	            "the first line of standard input. Exit status: 0 done, 1 failed, 2 not understood.\n",
-	            out);
-	return out == stdout ? EXIT_OK : EXIT_USAGE;
-}
-
-/* The command whose words stand at the beginning of the operands; *words says how many these are. */
-static const struct command *
-find_command(int n, char **operands, int *words)
-{
-	for (size_t i = 0; i < COUNT(commands); i++) {
-		struct str rest = str_of(commands[i].name);
-		int word = 0;
-
-		while (rest.p != NULL && word < n && str_eq(str_cut(&rest, ' '), str_of(operands[word])))
-			word++;
-		*words = word;
-		if (rest.p == NULL && word > 0 && (size_t)word == 1 + (strchr(commands[i].name, ' ') != NULL))
-			return &commands[i];
-	}
-	return NULL;
-}
 
 struct line {
 	const char *config;
 	struct options options;
-	char given[16]; /* the letters of the options that were given */
-	bool help, version, wrong;
+	bool help, version;
 };
 
-static void
-read_options(int argc, char **argv, struct line *line)
+/* Whether it was one of these. */
+static bool
+general_option(int option, struct line *line)
 {
-	size_t n = 0;
+	if (option == CONFIG)
+		line->config = optarg;
+	line->help = line->help || option == HELP;
+	line->version = line->version || option == VERSION;
+	return option == CONFIG || option == HELP || option == VERSION;
+}
 
-	for (int option; (option = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-		struct options *o = &line->options;
-		switch (option) {
-		case 'c':
-			line->config = optarg;
-			continue;
-		case 'g':
-			o->generate_password = true;
-			break;
-		case 'm':
-			o->if_missing = true;
-			break;
-		case 'n':
-			o->name = optarg;
-			break;
-		case 'u':
-			o->username = optarg;
-			break;
-		case 'w':
-			o->now = true;
-			break;
-		case 'y':
-			o->yes = true;
-			break;
-		case 'h':
-			line->help = true;
-			continue;
-		case 'V':
-			line->version = true;
-			continue;
-		default:
-			line->wrong = true;
-			continue;
-		}
-		if (n < sizeof(line->given) - 1)
-			line->given[n++] = (char)option;
+static void
+set_option(const struct command_option *option, struct options *options)
+{
+	char *member = (char *)options + option->at;
+
+	if (option->value != NULL)
+		*(const char **)(void *)member = optarg;
+	else
+		*(bool *)(void *)member = true;
+}
+
+/* Up to the command; false, with getopt's complaint, where there is an option that it does not know. */
+static bool
+read_general(int argc, char **argv, struct line *line)
+{
+	struct option known[COUNT(general) + 1] = { 0 };
+
+	memcpy(known, general, sizeof(general));
+	for (int option; (option = getopt_long(argc, argv, "+", known, NULL)) != -1;)
+		if (!general_option(option, line))
+			return false;
+	return true;
+}
+
+/* The same behind the command's words: its own options too, before, between or behind its operands. */
+static bool
+read_own(const struct command *command, int argc, char **argv, struct line *line)
+{
+	struct option known[COUNT(general) + COMMAND_OPTIONS_MAX + 1] = { 0 };
+
+	memcpy(known, general, sizeof(general));
+	for (size_t i = 0; command->options[i] != NULL; i++) {
+		const struct command_option *own = command->options[i];
+		known[COUNT(general) + i] = (struct option){ own->name, own->value != NULL ? required_argument : no_argument,
+			                                         NULL, OF_COMMAND + (int)i };
 	}
+	optind = 0; /* getopt(3): begins anew */
+	for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+		if (option >= OF_COMMAND)
+			set_option(command->options[option - OF_COMMAND], &line->options);
+		else if (!general_option(option, line))
+			return false;
+	}
+	return true;
+}
+
+/* Whether the row's operands can be so many: a word each, in brackets where it may be left out, with dots where there may be
+ * more. */
+static bool
+takes(const struct command *command, int n)
+{
+	struct str rest = str_of(command->operands);
+	int least = 0, most = 0;
+
+	while (rest.p != NULL && rest.n > 0) {
+		const struct str word = str_cut(&rest, ' ');
+		least += word.p[0] != '[';
+		most = memchr(word.p, '.', word.n) != NULL ? n : most + 1;
+	}
+	return n >= least && n <= most;
 }
 
 static int
 run(const struct command *command, const struct line *line, char **operands)
 {
-	const enum app_role role = command->as_owner ? APP_OWNER : APP_COMMAND;
+	const enum app_role role = command->needs == NEEDS_OWNER ? APP_OWNER : APP_COMMAND;
 	struct app app;
 	int rc = EXIT_FAILED;
 
+	if (command->needs == NEEDS_NOTHING)
+		return command->run(NULL, &line->options, operands);
 	if (app_open(&app, config_path(line->config), environ, role, stderr))
 		rc = command->run(&app, &line->options, operands);
 	app_close(&app);
 	return rc;
+}
+
+static int
+run_command(const struct command *command, int argc, char **argv, struct line *line)
+{
+	if (!read_own(command, argc, argv, line)) {
+		help_usage(stderr, command);
+		return EXIT_USAGE;
+	}
+	if (line->help) {
+		help_command(stdout, command);
+		return EXIT_OK;
+	}
+	if (!takes(command, argc - optind)) {
+		help_usage(stderr, command);
+		return EXIT_USAGE;
+	}
+	return run(command, line, argv + optind);
+}
+
+static int
+no_command(char *const *words)
+{
+	if (words[0] != NULL)
+		(void)fprintf(stderr, "latchctl: unknown command: %s%s%s\n\n", words[0], words[1] != NULL ? " " : "",
+		              words[1] != NULL ? words[1] : "");
+	if (words[0] == NULL || !help_group(stderr, words[0]))
+		help_all(stderr);
+	return EXIT_USAGE;
 }
 
 int
@@ -227,22 +227,24 @@ main(int argc, char **argv)
 	int words = 0;
 
 	process_harden();
-	read_options(argc, argv, &line);
+	if (!read_general(argc, argv, &line)) {
+		(void)fputs("latchctl --help names the commands\n", stderr);
+		return EXIT_USAGE;
+	}
 	if (line.version) {
 		(void)puts("latchctl " LATCH_VERSION);
 		return EXIT_OK;
 	}
-	if (line.help)
-		return print_help(stdout);
-	const struct command *command = line.wrong ? NULL : find_command(argc - optind, argv + optind, &words);
-	if (command == NULL) {
-		if (!line.wrong && optind < argc)
-			(void)fprintf(stderr, "latchctl: unknown command: %s\n\n", argv[optind]);
-		return print_help(stderr);
+	if (line.help) {
+		help_all(stdout);
+		return EXIT_OK;
 	}
-	if (argc - optind - words != command->operands || strspn(line.given, command->options) != strlen(line.given)) {
-		(void)fprintf(stderr, "Usage: latchctl %s %s\n", command->name, command->arguments);
-		return EXIT_USAGE;
-	}
-	return run(command, &line, argv + optind + words);
+	const struct command *command = command_find(argv + optind, &words);
+	if (command == NULL)
+		return no_command(argv + optind);
+	/* getopt takes the word before the first one that it looks at for the program's name. */
+	char **rest = argv + optind + words - 1;
+	argc -= optind + words - 1;
+	rest[0] = argv[0];
+	return run_command(command, argc, rest, &line);
 }

@@ -8,29 +8,58 @@
 
 #include "service/app.h"
 
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+/* Failed: nothing more is to be had from trying again. Missing: there is no such user, role, key or session. Away: the
+ * database is not to be had, or did not do it; another time it may. */
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_MISSING = 3, EXIT_AWAY = 4 };
 
-/* The options that any command may name in its row. */
+/* The values of the options that were given: false and NULL where one was not. */
 struct options {
 	const char *username, *name;
 	bool generate_password, if_missing, now, yes;
 };
 
-struct command {
-	const char *name;      /* "user add" */
-	const char *arguments; /* for the help: "EMAIL [--username USERNAME]" */
+/* An option that commands name in their rows. */
+struct command_option {
+	const char *name;  /* without its dashes */
+	const char *value; /* what it takes, for the help; NULL: nothing */
+	size_t at;         /* in struct options: of a const char * where it takes a value, else of a bool */
 	const char *help;
-	int operands;        /* how many it takes */
-	const char *options; /* the letters it takes of ctl.c's options */
-	int (*run)(struct app *app, const struct options *options, char **operands);
-	bool as_owner; /* needs the password of the database's owner */
 };
 
-/* Says on standard error what went wrong, in words that fit the error, and returns EXIT_FAILED. */
+enum { COMMAND_OPTIONS_MAX = 6 };
+
+/* What has to be there before a command runs: the configuration and what it names; that and the password of the database's
+ * owner; nothing, and its app is NULL. */
+enum needs { NEEDS_SERVICE, NEEDS_OWNER, NEEDS_NOTHING };
+
+struct command {
+	const char *name;     /* one or two words: "user add" */
+	const char *operands; /* what follows them, a word each: "WHO [SESSION...]"; "": nothing */
+	const char *help;
+	const struct command_option *options[COMMAND_OPTIONS_MAX + 1];               /* those that it takes, and NULL */
+	int (*run)(struct app *app, const struct options *options, char **operands); /* operands end with NULL */
+	enum needs needs;
+};
+
+/* The table: parsing, help, completion and a rule about latchctl(1) come from it. */
+extern const struct command commands[];
+extern const size_t commands_n;
+
+/* The command whose words stand at the beginning of these; *words_out says how many it has. NULL: there is none. */
+const struct command *command_find(char *const *words, int *words_out);
+/* ctl/help.c: what latchctl --help prints; a command and its options; how a command is called, in a line; the lines of all
+ * commands that begin with this word, false where there is none. */
+void help_all(FILE *out);
+void help_command(FILE *out, const struct command *command);
+void help_usage(FILE *out, const struct command *command);
+bool help_group(FILE *out, const char *word);
+
+/* Says on standard error what went wrong, in words that fit the error, and returns the exit status that does. */
 int complain_err(const struct app *app, enum err err, const struct reason *why);
+/* Returns EXIT_FAILED. */
 int complain(const char *sentence);
 
-/* A service call needs a connection; false, with a complaint, when there is none. */
+/* A service call needs a connection; false, with a complaint, when there is none: EXIT_AWAY. */
 bool connected(struct app *app) MUST_USE;
 
 /* From a terminal, asked twice without echo; else the first line of standard input. False, with a complaint, when there
@@ -41,6 +70,8 @@ void generate_password(char *password, size_t length);
 /* Asks on a terminal; elsewhere only --yes is an answer. */
 bool confirmed(const struct options *options, const char *question) MUST_USE;
 
+int command_help(struct app *app, const struct options *options, char **operands);
+int command_completion(struct app *app, const struct options *options, char **operands);
 int command_migrate(struct app *app, const struct options *options, char **operands);
 int command_doctor(struct app *app, const struct options *options, char **operands);
 int command_gc(struct app *app, const struct options *options, char **operands);

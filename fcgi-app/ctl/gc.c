@@ -173,5 +173,5 @@ command_gc(struct app *app, const struct options *options, char **operands)
 	             seconds, seconds > 0 ? (double)all.removed / seconds : 0, (double)all.longest_us / 1000);
 	if (interrupted)
 		return complain("interrupted; what is left waits for the next time");
-	return good ? EXIT_OK : EXIT_FAILED;
+	return good ? EXIT_OK : EXIT_AWAY;
 }

@@ -26,7 +26,7 @@ command_migrate(struct app *app, const struct options *options, char **operands)
 	else if (err != OK)
 		(void)complain("nothing was changed");
 	db_free(owner);
-	return err == OK ? EXIT_OK : EXIT_FAILED;
+	return err == OK ? EXIT_OK : err == ERR_DB || err == ERR_BUSY ? EXIT_AWAY : EXIT_FAILED;
 }
 
 int
@@ -39,7 +39,7 @@ command_keys_list(struct app *app, const struct options *options, char **operand
 	(void)options;
 	(void)operands;
 	if (!connected(app))
-		return EXIT_FAILED;
+		return EXIT_AWAY;
 	const enum err err = keys_list(app, keys, COUNT(keys), &n);
 	if (err != OK)
 		return complain_err(app, err, NULL);
@@ -109,7 +109,7 @@ command_keys_create(struct app *app, const struct options *options, char **opera
 {
 	(void)operands;
 	if (!connected(app))
-		return EXIT_FAILED;
+		return EXIT_AWAY;
 	const enum err err = keys_read(app);
 	if (err != OK)
 		return complain_err(app, err, NULL);
@@ -131,7 +131,7 @@ command_keys_rotate(struct app *app, const struct options *options, char **opera
 {
 	(void)operands;
 	if (!connected(app))
-		return EXIT_FAILED;
+		return EXIT_AWAY;
 	return create(app, options->now ? KEYS_SPREAD_S : app->config.jwks_max_age_s + KEYS_CACHES_S);
 }
 
@@ -140,12 +140,14 @@ command_keys_retire(struct app *app, const struct options *options, char **opera
 {
 	(void)options;
 	if (!connected(app))
-		return EXIT_FAILED;
+		return EXIT_AWAY;
 	const enum err err = keys_retire(app, str_of(operands[0]));
 	if (err == ERR_CONFLICT)
 		return complain("nothing else could sign: run latchctl keys rotate --now first");
-	if (err == ERR_NO_ROW)
-		return complain("no such key, or it is retired already: latchctl keys list");
+	if (err == ERR_NO_ROW) {
+		(void)complain("no such key, or it is retired already: latchctl keys list");
+		return EXIT_MISSING;
+	}
 	if (err != OK)
 		return complain_err(app, err, NULL);
 	(void)printf("%s is retired; its tokens are refused within %d s\n", operands[0], KEYS_REFRESH_MS / 1000);

@@ -18,7 +18,7 @@ command_role_list(struct app *app, const struct options *options, char **operand
 	(void)options;
 	(void)operands;
 	if (!connected(app))
-		return EXIT_FAILED;
+		return EXIT_AWAY;
 	do {
 		const enum err err = role_list(app, after, page, PAGE, &n);
 		if (err != OK)
@@ -40,7 +40,7 @@ change(struct app *app, char **operands, change_fn *how, const char *done)
 	struct reason why = { 0 };
 
 	if (!connected(app))
-		return EXIT_FAILED;
+		return EXIT_AWAY;
 	enum err err = account_find(app, str_of(operands[0]), &user);
 	explicit_bzero(user.password_hash, sizeof(user.password_hash));
 	if (err == OK)

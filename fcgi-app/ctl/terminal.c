@@ -23,11 +23,17 @@ complain_err(const struct app *app, enum err err, const struct reason *why)
 			(void)fprintf(stderr, "latchctl: %s %s\n", why->fields[i].field, why->fields[i].detail);
 		return EXIT_FAILED;
 	}
-	if (err == ERR_NO_ROW)
-		return complain("no such user");
+	if (err == ERR_NO_ROW) {
+		(void)complain("no such user");
+		return EXIT_MISSING;
+	}
 	if (err == ERR_DB) {
 		(void)fprintf(stderr, "latchctl: database: %s\n", db_error(app->db));
-		return EXIT_FAILED;
+		return EXIT_AWAY;
+	}
+	if (err == ERR_NOT_FOUND) {
+		(void)complain(why != NULL && why->detail != NULL ? why->detail : problems[err].detail);
+		return EXIT_MISSING;
 	}
 	return complain(why != NULL && why->detail != NULL ? why->detail : problems[err].detail);
 }

@@ -12,7 +12,7 @@ static int
 find(struct app *app, const char *who, struct user *out)
 {
 	if (!connected(app))
-		return EXIT_FAILED;
+		return EXIT_AWAY;
 	const enum err err = account_find(app, str_of(who), out);
 	return err == OK ? EXIT_OK : complain_err(app, err, NULL);
 }
@@ -46,7 +46,9 @@ command_user_add(struct app *app, const struct options *options, char **operands
 		                   "must be 1 to 200 characters of visible UTF-8 text without control characters");
 	if (why.n > 0)
 		return complain_err(app, ERR_FIELDS, &why);
-	if (!connected(app) || !get_password(app, options, password, sizeof(password)))
+	if (!connected(app))
+		return EXIT_AWAY;
+	if (!get_password(app, options, password, sizeof(password)))
 		return EXIT_FAILED;
 
 	const struct registration in = { .email = email, .password = str_of(password), .username = username, .name = name };
@@ -110,7 +112,7 @@ command_user_list(struct app *app, const struct options *options, char **operand
 	(void)options;
 	(void)operands;
 	if (!connected(app))
-		return EXIT_FAILED;
+		return EXIT_AWAY;
 	(void)printf("%-36s %-9s %-20s %s\n", "ID", "STATUS", "USERNAME", "EMAIL");
 	do {
 		const enum err err = account_list(app, after, page, PAGE, &n);

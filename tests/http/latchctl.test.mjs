@@ -50,7 +50,7 @@ test("latchctl: user show finds by id, address and user name, in any case", asyn
 			assert.ok(out.includes(text), out);
 		assert.ok(!out.includes("argon2"), out);
 	}
-	await fails(["user", "show", uniqueEmail()], 1);
+	await fails(["user", "show", uniqueEmail()], 3);
 });
 
 test("latchctl: user list names everybody", async () => {
@@ -92,7 +92,7 @@ test("latchctl: user delete removes the account and ends sessions", async () => 
 	assert.equal(await statusOf(user.token), 401);
 	assert.deepEqual(await sql(`SELECT COUNT(*) FROM users WHERE id = ${q(user.id)}`), [["0"]]);
 	assert.deepEqual(await sql(`SELECT COUNT(*) FROM sessions WHERE user_id = ${q(user.id)}`), [["0"]]);
-	await fails(["user", "delete", user.email, "--yes"], 1);
+	await fails(["user", "delete", user.email, "--yes"], 3);
 });
 
 test("latchctl: user delete without --yes and without a yes deletes nothing", async () => {
@@ -131,7 +131,7 @@ test("latchctl: keys create --if-missing makes nothing where a key is", async ()
 });
 
 test("latchctl: keys retire of a kid nobody has fails", async () => {
-	await fails(["keys", "retire", "nobody"], 1);
+	await fails(["keys", "retire", "nobody"], 3);
 });
 
 test("latchctl: doctor finds nothing wrong, a line each", async () => {

@@ -174,7 +174,7 @@ test("roles: latchctl gives, takes and lists them", async () => {
 	assert.deepEqual((await me(user)).roles, []);
 	for (const [words, complaint] of [[["role", "grant", user.email, "nothing"], /no such role/], [["role", "grant", "nobody@example.org", role], /no such user/]]) {
 		const done = await ctl(words);
-		assert.equal(done.code, 1);
+		assert.equal(done.code, 3);
 		assert.match(done.stderr, complaint);
 	}
 });
