@@ -7,6 +7,7 @@
 
 #include "api/dispatch.h"
 #include "core/log.h"
+#include "core/metrics.h"
 #include "core/process.h"
 #include "http/fcgi.h"
 #include "http/json.h"
@@ -19,11 +20,12 @@ enum { ARENA_SIZE = 512 * 1024 };
 enum { FAILED_BOOT_S = 2 };
 
 static const char usage[] =
-	"Usage: latch-fcgi [--config FILE] [--check-config | --sample-config | --version | --help]\n"
+	"Usage: latch-fcgi [--config FILE] [--check-config | --sample-config | --list-metrics | --version | --help]\n"
 	"A FastCGI worker of latch; spawn-fcgi and multiwatch start it with a listening socket as standard input.\n"
 	"  --config FILE     the configuration; else $LATCH_CONFIG, else the one the program was built with\n"
 	"  --check-config    report every bad key and value, and end: 0 when all is well, 78 when not\n"
 	"  --sample-config   print a configuration with every key at its default\n"
+	"  --list-metrics    print what GET /metrics has\n"
 	"  --version\n"
 	"  --help\n";
 
@@ -60,6 +62,8 @@ serve(struct fcgi *fcgi, struct app *app, struct arena *arena)
 	while (fcgi_next(fcgi, arena, &request)) {
 		const uint64_t start_us = clock_mono_us();
 		const enum err err = dispatch(&c, app, arena, &request, &response);
+		/* Before it is sent: who has an answer finds it counted. */
+		metrics_request(route_slot(c.route), response.status, clock_mono_us() - start_us);
 		fcgi_send(fcgi, &request, &response);
 		log_request(&c, err, start_us);
 		fcgi_finish(fcgi);
@@ -107,9 +111,12 @@ run(struct app *app)
 		return EXIT_FAILURE;
 	}
 	struct fcgi *fcgi = fcgi_open(STDIN_FILENO);
+	if (fcgi != NULL)
+		metrics_open(app->config.key_file, routes_n + 1, routes_layout());
 	const bool ok = fcgi != NULL && first_look(app);
 	if (ok)
 		serve(fcgi, app, &arena);
+	metrics_close();
 	fcgi_close(fcgi);
 	arena_close(&arena);
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -128,11 +135,12 @@ pause_under_supervision(void)
 int
 main(int argc, char **argv)
 {
-	enum { CHECK = 256, SAMPLE };
+	enum { CHECK = 256, SAMPLE, METRICS };
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "check-config", no_argument, NULL, CHECK },
 		{ "sample-config", no_argument, NULL, SAMPLE },
+		{ "list-metrics", no_argument, NULL, METRICS },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -151,6 +159,9 @@ main(int argc, char **argv)
 			break;
 		case SAMPLE:
 			config_sample(stdout);
+			return EXIT_SUCCESS;
+		case METRICS:
+			metrics_list(stdout);
 			return EXIT_SUCCESS;
 		case 'V':
 			(void)puts("latch " LATCH_VERSION);

@@ -15,7 +15,7 @@ errors_of(const struct route *route)
 
 	if (route->access != ACCESS_PUBLIC)
 		errors |= ERROR(ERR_UNAUTHORIZED) | ERROR(ERR_TOKEN) | ERROR(ERR_AMBIGUOUS);
-	if (route->access == ACCESS_PERMISSION)
+	if (route->permission != NULL)
 		errors |= ERROR(ERR_FORBIDDEN);
 	if (route->access != ACCESS_PUBLIC && route->method != METHOD_GET)
 		errors |= ERROR(ERR_CROSS_SITE);
@@ -95,6 +95,20 @@ describe_either(struct doc *doc, struct arena *arena, const struct route *route)
 	return media;
 }
 
+/* The type without its parameters (RFC 9110, 8.3.1). */
+static void
+describe_text(struct doc *doc, struct node *content, const char *type)
+{
+	struct node *media = doc_object(doc), *schema = doc_object(doc);
+	char name[64] = "";
+	struct str rest = str_of(type);
+
+	doc_set(doc, schema, "type", doc_text(doc, "string"));
+	doc_set(doc, media, "schema", schema);
+	if (str_copy(name, sizeof(name), str_cut(&rest, ';')))
+		doc_set(doc, content, name, media);
+}
+
 static struct node *
 describe_success(struct doc *doc, struct arena *arena, const struct route *route)
 {
@@ -110,6 +124,8 @@ describe_success(struct doc *doc, struct arena *arena, const struct route *route
 		doc_set(doc, content, "application/json", describe_either(doc, arena, route));
 	else if (route->out != NULL)
 		add_content(doc, arena, content, "application/json", route->out->name);
+	else if (str_starts(str_of(route->out_type), STR("text/")))
+		describe_text(doc, content, route->out_type);
 	else
 		add_content(doc, arena, content, route->out_type, NULL);
 	doc_set(doc, response, "content", content);
@@ -211,9 +227,11 @@ describe_operation(struct doc *doc, struct arena *arena, const struct route *rou
 	doc_set(doc, operation, "tags", tags);
 	doc_set(doc, operation, "operationId", doc_str(doc, operation_id(arena, method, route->path)));
 	doc_set(doc, operation, "summary", doc_text(doc, route->summary));
-	if (route->access == ACCESS_PERMISSION)
-		doc_set(doc, operation, "description",
-		        doc_str(doc, str_printf(arena, "Needs the permission `%s`.", route->permission)));
+	if (route->permission != NULL)
+		doc_set(
+			doc, operation, "description",
+			doc_str(doc, str_printf(arena, "Needs the permission `%s`%s.", route->permission,
+		                            route->access == ACCESS_METRICS ? ", or an address of metrics_addresses" : "")));
 	if (route->query != NULL || strchr(route->path, '{') != NULL)
 		doc_set(doc, operation, "parameters", describe_parameters(doc, route));
 	if (route->access != ACCESS_PUBLIC)

@@ -16,8 +16,17 @@
 
 /* 0 is invalid on purpose: a worker with a row that says nothing refuses to start. ACCESS_OPTIONAL: credentials may be left
  * out, and the handler decides; ACCESS_REMEMBERED: as ACCESS_USER, without the database where it can be
- * (principal_remembered); ACCESS_PERMISSION: who has the row's permission. */
-enum access { ACCESS_UNSET, ACCESS_PUBLIC, ACCESS_OPTIONAL, ACCESS_USER, ACCESS_REMEMBERED, ACCESS_PERMISSION };
+ * (principal_remembered); ACCESS_PERMISSION: who has the row's permission; ACCESS_METRICS: who has it, or comes from one of
+ * metrics_addresses, and then the database may be away. */
+enum access {
+	ACCESS_UNSET,
+	ACCESS_PUBLIC,
+	ACCESS_OPTIONAL,
+	ACCESS_USER,
+	ACCESS_REMEMBERED,
+	ACCESS_PERMISSION,
+	ACCESS_METRICS
+};
 
 struct route;
 
@@ -50,7 +59,7 @@ struct route {
 	enum method method;
 	const char *path; /* {id} stands for a UUID, {role} for a role's name */
 	enum access access;
-	const char *permission;      /* with ACCESS_PERMISSION */
+	const char *permission;      /* with ACCESS_PERMISSION and ACCESS_METRICS */
 	bool no_db;                  /* answers without the database */
 	uint16_t status;             /* of success */
 	const struct schema *in;     /* JSON body, or NULL */
@@ -77,6 +86,10 @@ extern const size_t routes_n;
 /* The path of the first of n rows that must not be served: it does not say who may, lacks what every row has, or
  * contradicts itself. NULL when all may. */
 const char *routes_check(const struct route *table, size_t n);
+
+/* For core/metrics.h: a route's place among routes_n + 1, NULL's too; and a hash of the table's routes. */
+size_t route_slot(const struct route *route);
+uint32_t routes_layout(void);
 
 /* ---- For handlers ------------------------------------------------------------------------------------------------ */
 
@@ -109,5 +122,6 @@ handler_fn me_show, me_change, me_change_password, me_delete;
 handler_fn sessions_show, sessions_end_one, sessions_end_others;
 handler_fn roles_show, roles_show_one, roles_create, roles_patch, roles_remove, roles_give, roles_take;
 handler_fn meta_jwks, meta_openid, meta_alive, meta_ready, meta_openapi;
+handler_fn metrics_show;
 
 #endif

@@ -255,6 +255,16 @@ const struct route routes[] = {
 	},
 	{
 		.method = METHOD_GET,
+		.path = "/metrics",
+		.access = ACCESS_METRICS,
+		.permission = "metrics:read",
+		.status = 200,
+		.out_type = "text/plain; version=0.0.4; charset=utf-8",
+		.summary = "What is counted, for Prometheus",
+		.handle = metrics_show,
+	},
+	{
+		.method = METHOD_GET,
 		.path = "/openapi.json",
 		.access = ACCESS_PUBLIC,
 		.no_db = true,
@@ -271,7 +281,7 @@ const size_t routes_n = COUNT(routes);
 static bool
 says_who_may(const struct route *r)
 {
-	if (r->access == ACCESS_PERMISSION)
+	if (r->access == ACCESS_PERMISSION || r->access == ACCESS_METRICS)
 		return r->permission != NULL && is_permission(str_of(r->permission)) && !r->no_db;
 	if (r->no_db && r->access != ACCESS_PUBLIC && r->access != ACCESS_REMEMBERED)
 		return false;

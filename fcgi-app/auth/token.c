@@ -8,6 +8,7 @@
 
 #include "auth/base64.h"
 #include "core/log.h"
+#include "core/metrics.h"
 #include "core/pool.h"
 
 enum err
@@ -246,7 +247,9 @@ token_check(struct tokens *tokens, struct str token, struct timestamp now, struc
 	if (token_digest(tokens, STR(""), token, digest) != OK)
 		return ERR_INTERNAL;
 	struct token_slot *slot = cache_slot(tokens, digest);
-	if (slot->claims.expires_at_s > now_s && memcmp(slot->digest, digest, sizeof(digest)) == 0) {
+	const bool known = slot->claims.expires_at_s > now_s && memcmp(slot->digest, digest, sizeof(digest)) == 0;
+	metrics_add(known ? COUNT_TOKEN_HIT : COUNT_TOKEN_MISS, 1);
+	if (known) {
 		*out = slot->claims;
 		return OK;
 	}

@@ -198,24 +198,23 @@ read_secret(struct load *load, const char *key, const char *file_key)
 
 /* Each entry that is none is told: who mends the list should not have to start latch once for each. */
 static void
-read_proxies(struct load *load)
+read_addresses(struct load *load, const char *name, const char *text, struct address_list *out)
 {
-	struct config *c = load->out;
-	struct str rest = str_of(c->trusted_proxies);
+	struct str rest = str_of(text);
 	char what[CONFIG_LIST_MAX + 64];
 	size_t key;
 
-	if (!find_key(STR("trusted_proxies"), &key))
+	if (!find_key(str_of(name), &key))
 		abort();
 	while (rest.p != NULL && rest.n > 0) {
 		const struct str entry = str_cut(&rest, ' ');
-		if (c->proxies.n == ADDRESS_RANGES_MAX) {
+		if (out->n == ADDRESS_RANGES_MAX) {
 			complain_key(load, key, "holds too many entries");
 			return;
 		}
-		const char *wrong = address_range_parse(entry, &c->proxies.ranges[c->proxies.n]);
+		const char *wrong = address_range_parse(entry, &out->ranges[out->n]);
 		if (wrong == NULL) {
-			c->proxies.n++;
+			out->n++;
 			continue;
 		}
 		(void)snprintf(what, sizeof(what), "holds \"%.*s\", which %s", (int)entry.n, entry.p, wrong);
@@ -229,7 +228,8 @@ finish(struct load *load)
 {
 	struct config *c = load->out;
 
-	read_proxies(load);
+	read_addresses(load, "trusted_proxies", c->trusted_proxies, &c->proxies);
+	read_addresses(load, "metrics_addresses", c->metrics_addresses, &c->metrics_from);
 	if (c->issuer[0] == '\0')
 		memcpy(c->issuer, c->public_url, sizeof(c->issuer));
 	if (c->argon2_memory_kib * c->argon2_passes > ARGON2_WORK_MAX)

@@ -29,9 +29,11 @@ struct config {
 	char service_name[CONFIG_TEXT_MAX];
 	char issuer[CONFIG_TEXT_MAX];
 	char audience[CONFIG_TEXT_MAX];
-	char cors_origins[CONFIG_LIST_MAX];    /* separated by spaces */
-	char trusted_proxies[CONFIG_LIST_MAX]; /* the same */
-	struct address_list proxies;           /* what that says */
+	char cors_origins[CONFIG_LIST_MAX];      /* separated by spaces */
+	char trusted_proxies[CONFIG_LIST_MAX];   /* the same */
+	struct address_list proxies;             /* what that says */
+	char metrics_addresses[CONFIG_LIST_MAX]; /* the same */
+	struct address_list metrics_from;        /* what that says */
 	bool openapi;
 	uint32_t workers;
 

@@ -166,6 +166,9 @@ const struct config_key config_keys[] = {
 	    "Origins whose pages may call the API from a browser, separated by one space. Empty: none."),
 	KEY(trusted_proxies, parse_text, 0, 0, "",
 	    "Proxies whose X-Forwarded-For is believed: addresses and CIDR ranges, separated by one space. Empty: none."),
+	KEY(metrics_addresses, parse_text, 0, 0, "",
+	    "Who may read /metrics without the permission metrics:read: addresses and CIDR ranges, separated by one space. "
+	    "Empty: nobody."),
 	KEY(openapi, parse_switch, 0, 0, "on", "Whether /openapi.json, which /docs shows, is answered."),
 	KEY(workers, parse_number, 2, 1024, "8", "Worker processes that the pool is started with."),
 

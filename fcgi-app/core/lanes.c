@@ -5,12 +5,13 @@
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/ipc.h"
 #include "core/log.h"
+#include "core/metrics.h"
 #include "core/str.h"
 
 /* The set's members. PLACES counts everybody in a lane or in the queue, so its size is lanes + queue; SHARES, the last of
@@ -61,30 +62,6 @@ resize(int set, unsigned short first, size_t n, unsigned short recorded, uint32_
 	}
 }
 
-static uint32_t
-fnv1a(uint32_t hash, const void *bytes, size_t n)
-{
-	const unsigned char *p = bytes;
-
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ p[i]) * 16777619U;
-	return hash;
-}
-
-/* Not ftok(3), which keeps 16 bits of the inode: two installations must not meet. Nor must two users, one of whom left a set
- * behind, on a disk that is gone say; nor two programs that make sets of other sizes. */
-static bool
-key_of_file(const char *path, int32_t *out)
-{
-	struct stat st;
-
-	if (stat(path, &st) != 0)
-		return false;
-	const uint64_t numbers[] = { (uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)geteuid(), MEMBERS };
-	*out = (int32_t)(fnv1a(2166136261U, numbers, sizeof(numbers)) & 0x7fffffff);
-	return true;
-}
-
 /* Anybody may make a set with our key first: such a one would let him stop all log-ins, or let all in at once. */
 static bool
 is_ours(int set)
@@ -126,7 +103,7 @@ enum err
 lanes_open(struct lanes *l, const char *key_path, uint32_t lanes, uint32_t queue, uint32_t wait_ms)
 {
 	*l = (struct lanes){ .set = -1, .share = -1, .lanes = lanes, .queue = queue, .wait_ms = wait_ms };
-	if (lanes >= 1 && lanes + queue <= SIZE_MAX_MEMBER && key_of_file(key_path, &l->key) && attach(l))
+	if (lanes >= 1 && lanes + queue <= SIZE_MAX_MEMBER && ipc_key(key_path, MEMBERS, &l->key) && attach(l))
 		return OK;
 	log_error("hash lanes: %s", strerror(errno));
 	return ERR_INTERNAL;
@@ -135,8 +112,10 @@ lanes_open(struct lanes *l, const char *key_path, uint32_t lanes, uint32_t queue
 static enum err
 enter_failed(const char *what)
 {
-	if (errno == EAGAIN)
+	if (errno == EAGAIN) {
+		metrics_add(COUNT_HASH_REFUSED, 1);
 		return ERR_BUSY;
+	}
 	log_error("hash lanes: %s: %s", what, strerror(errno));
 	return ERR_INTERNAL;
 }
@@ -144,7 +123,7 @@ enter_failed(const char *what)
 void
 lanes_for(struct lanes *l, const char *address)
 {
-	l->share = address == NULL ? -1 : (int)(fnv1a((uint32_t)l->key, address, strlen(address)) % LANES_SHARES);
+	l->share = address == NULL ? -1 : (int)(fnv_text((uint32_t)l->key, address) % LANES_SHARES);
 }
 
 /* A place and, where there is a client, one of its share: taken (by -1) or given back (by 1), both or neither. */
@@ -171,9 +150,13 @@ lanes_enter(struct lanes *l)
 	const uint64_t start = clock_mono_us();
 	rc = sem_do(l->set, &lane, 1, l->wait_ms);
 	const int cause = errno;
-	l->waited_us += clock_mono_us() - start;
-	if (rc == 0)
+	const uint64_t waited_us = clock_mono_us() - start;
+	l->waited_us += waited_us;
+	metrics_add(COUNT_HASH_WAIT_US, waited_us);
+	if (rc == 0) {
+		metrics_add(COUNT_HASHES, 1);
 		return OK;
+	}
 	(void)place(l, 1);
 	errno = cause;
 	return enter_failed("lane");
@@ -191,8 +174,33 @@ lanes_leave(struct lanes *l)
 bool
 lanes_full(const struct lanes *l)
 {
-	return semctl(l->set, PLACES_FREE, GETVAL) == 0
-	    || (l->share >= 0 && semctl(l->set, SHARES_FREE + l->share, GETVAL) == 0);
+	const bool full = semctl(l->set, PLACES_FREE, GETVAL) == 0
+	               || (l->share >= 0 && semctl(l->set, SHARES_FREE + l->share, GETVAL) == 0);
+
+	if (full)
+		metrics_add(COUNT_HASH_REFUSED, 1);
+	return full;
+}
+
+bool
+lanes_look(const struct lanes *l, struct lanes_use *out)
+{
+	unsigned short members[MEMBERS] = { 0 };
+	union semun {
+		int value;
+		unsigned short *members;
+	} argument = { .members = members };
+
+	*out = (struct lanes_use){ 0 };
+	if (semctl(l->set, 0, GETALL, argument) != 0)
+		return false;
+	/* A lane is given back just before its place: for that moment it seems to wait. */
+	const int in_use = members[LANES_SIZE] - members[LANES_FREE];
+	const int waiting = members[PLACES_SIZE] - members[PLACES_FREE] - in_use;
+	*out = (struct lanes_use){ .lanes = members[LANES_SIZE],
+		                       .in_use = in_use > 0 ? (uint32_t)in_use : 0,
+		                       .waiting = waiting > 0 ? (uint32_t)waiting : 0 };
+	return true;
 }
 
 uint64_t

@@ -39,8 +39,14 @@ void lanes_for(struct lanes *l, const char *address);
  * wait was over. A set that somebody removed is made anew. ERR_INTERNAL (logged): the kernel refuses. */
 enum err lanes_enter(struct lanes *l) MUST_USE;
 void lanes_leave(struct lanes *l);
-/* Whether lanes_enter would say ERR_BUSY at once if it were called now. */
+/* Whether lanes_enter would say ERR_BUSY at once if it were called now. Who hears so goes away: it counts as refused. */
 bool lanes_full(const struct lanes *l);
+
+/* What the set says at one moment, of all workers together. False (errno set): nothing, for the set is gone. */
+struct lanes_use {
+	uint32_t lanes, in_use, waiting;
+};
+bool lanes_look(const struct lanes *l, struct lanes_use *out) MUST_USE;
 
 /* Microseconds spent waiting since the last call. */
 uint64_t lanes_waited_us(struct lanes *l);

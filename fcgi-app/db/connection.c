@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/metrics.h"
 #include "db/handle.h"
 
 static const struct stmt_table *const service_tables[] = { &users_statements,        &sessions_statements,
@@ -20,8 +21,8 @@ enum { RECONNECT_PAUSE_US = 250000, MIGRATION_TIMEOUT_S = 3600, STATEMENT_TENTHS
 
 /* The server's message may quote values, so only its number and SQLSTATE are kept: what they mean stands in the
  * manual, and the statement's name says where. */
-enum err
-db_failed(struct db *db, const char *where, unsigned code, const char *state)
+static enum err
+note_failure(struct db *db, const char *where, unsigned code, const char *state)
 {
 	(void)snprintf(db->error, sizeof(db->error), "%s: error %u (SQLSTATE %s)", where, code, state);
 	db->failed_code = code;
@@ -42,11 +43,27 @@ db_failed(struct db *db, const char *where, unsigned code, const char *state)
 	return ERR_DB;
 }
 
+enum err
+db_failed(struct db *db, const char *where, unsigned code, const char *state)
+{
+	const enum err err = note_failure(db, where, code, state);
+
+	if (err == ERR_DUPLICATE)
+		return err;
+	if (db_locked_out(db))
+		metrics_add(COUNT_DB_LOCKED, 1);
+	else if (db_timed_out(db))
+		metrics_add(COUNT_DB_TIMEOUT, 1);
+	else
+		metrics_add(db->broken ? COUNT_DB_LOST : COUNT_DB_OTHER, 1);
+	return err;
+}
+
 /* The same where the message can hold no value: connecting and preparing. */
 static enum err
 failed_plainly(struct db *db, const char *where, unsigned code, const char *message)
 {
-	const enum err err = db_failed(db, where, code, "");
+	const enum err err = note_failure(db, where, code, "");
 
 	(void)snprintf(db->error, sizeof(db->error), "%s: error %u: %s", where, code, message);
 	return err;
@@ -343,6 +360,7 @@ db_begin_request(struct db *db)
 	if (db->last_failure_us != 0 && now - db->last_failure_us < RECONNECT_PAUSE_US)
 		return ERR_DB;
 	const enum err err = connect_now(db);
+	metrics_add(err == OK ? COUNT_DB_CONNECTED : COUNT_DB_CONNECT_FAILED, 1);
 	if (err == OK) {
 		db->last_failure_us = 0;
 		db->error[0] = '\0';

@@ -73,6 +73,9 @@ struct session_state {
 enum err sessions_state(struct db *db, const struct uuid *session, const struct uuid *user, uint32_t grace_s,
                         struct session_state *out) MUST_USE;
 
+/* How many sessions are good; given up after a second. */
+enum err sessions_live(struct db *db, uint32_t *out) MUST_USE;
+
 /* Ends one session of the user; ERR_NO_ROW when it is not good. */
 enum err sessions_end(struct db *db, const struct uuid *session, const struct uuid *user,
                       enum session_end why) MUST_USE;

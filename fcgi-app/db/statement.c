@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "core/metrics.h"
 #include "db/handle.h"
 
 enum { TRANSACTION_TRIES = 3 };
@@ -81,6 +82,7 @@ budget_left(struct db *db)
 		return false;
 	if (db->as == DB_AS_OWNER || db->waited_us < db->budget_us)
 		return true;
+	metrics_add(COUNT_DB_TIMEOUT, 1);
 	(void)snprintf(db->error, sizeof(db->error), "the request waited %llu ms for the database",
 	               (unsigned long long)db->budget_us / 1000);
 	return false;
@@ -101,8 +103,10 @@ execute(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n
 	db_call_begins(db, db_statement_max_s(db));
 	if (*kept == NULL) {
 		const enum err err = db_prepare(db, stmt, kept);
-		if (err != OK)
+		if (err != OK) {
+			metrics_add(db->broken ? COUNT_DB_LOST : COUNT_DB_OTHER, 1);
 			return err;
+		}
 	}
 	MYSQL_STMT *handle = *handle_out = *kept;
 	for (size_t i = 0; i < n; i++)

@@ -1,6 +1,7 @@
 #include "service/gc.h"
 
 #include "core/log.h"
+#include "core/metrics.h"
 #include "core/random.h"
 
 struct gc_size
@@ -83,6 +84,8 @@ turn(struct gc *gc, struct db *db)
 	if (chore == NULL) /* a newer program's */
 		return ERR_NO_ROW;
 	err = gc_slice(db, chore, &due.from, &gc->sizes[chore - chores], &slice, &lost);
+	if (err == OK)
+		metrics_add(COUNT_CLEANED_UP, slice.removed);
 	if (err == OK && slice.full)
 		err = housekeeping_go_on(db, chore, &due.from);
 	if (err != OK)

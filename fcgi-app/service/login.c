@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 #include "service/keys.h"
+#include "service/monitor.h"
 
 /* A hash made with other parameters than today's is made anew while the password is at hand. That it did not work is no
  * reason to turn somebody away. */
@@ -50,6 +51,7 @@ login(struct app *app, const struct login_attempt *attempt, struct arena *arena,
 	if (err == OK && attempt->transport == TRANSPORT_COOKIE)
 		err = users_by_id(app->db, &out->user_id, &user);
 	explicit_bzero(user.password_hash, sizeof(user.password_hash));
+	monitor_login(err);
 	*user_out = user;
 	explicit_bzero(&user, sizeof(user));
 	return err;

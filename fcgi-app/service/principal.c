@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/metrics.h"
 #include "service/keys.h"
 #include "service/session.h"
 
@@ -214,6 +215,7 @@ principal_remembered(struct app *app, const struct credential *credential, const
 	if (err != OK)
 		return err;
 	const struct remembered *known = memory_get(&app->memory, digest, mono_ms(), clock_now().ms / 1000);
+	metrics_add(known != NULL ? COUNT_VERIFY_HIT : COUNT_VERIFY_MISS, 1);
 	if (known == NULL)
 		return prove_and_remember(app, credential, client, digest, out);
 	if (!feed_holds(app))

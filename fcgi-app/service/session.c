@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "service/monitor.h"
 
 struct session_life
 session_life(const struct app *app)
@@ -79,9 +80,9 @@ session_begin(struct app *app, const struct user *user, enum transport transport
 /* ---- Refreshing --------------------------------------------------------------------------------------------------- */
 
 /* The session has moved on from this ticket, or is not good. OK, and the ticket made the current one, where it was the
- * current one a moment ago. */
+ * current one a moment ago. *replayed: it was one from before. */
 static enum err
-ticket_missed(struct app *app, struct ticket *ticket)
+ticket_missed(struct app *app, struct ticket *ticket, bool *replayed)
 {
 	struct session_state now;
 	enum err err = sessions_state(app->db, &ticket->session, &ticket->user, app->config.refresh_grace_s, &now);
@@ -97,6 +98,7 @@ ticket_missed(struct app *app, struct ticket *ticket)
 		ticket->counter = now.counter;
 		return OK;
 	}
+	*replayed = true;
 	err = sessions_end(app->db, &ticket->session, &ticket->user, SESSION_REPLAYED);
 	if (err == OK)
 		log_warn("session=%s user=%s an old refresh token was used again: somebody may have stolen it; the session is "
@@ -120,9 +122,9 @@ roles_now(struct app *app, const struct uuid *id, char roles_out[USER_ROLES_SIZE
 	return err;
 }
 
-enum err
-session_refresh(struct app *app, struct str refresh_token, const struct client *client, const struct address *from,
-                struct arena *arena, struct grant *out, struct reason *why)
+static enum err
+refresh(struct app *app, struct str refresh_token, const struct client *client, const struct address *from,
+        struct arena *arena, struct grant *out, struct reason *why, bool *replayed)
 {
 	const struct session_life life = session_life(app);
 	char roles[USER_ROLES_SIZE];
@@ -139,8 +141,19 @@ session_refresh(struct app *app, struct str refresh_token, const struct client *
 	if (err == OK)
 		ticket.counter++;
 	else if (err == ERR_NO_ROW)
-		err = ticket_missed(app, &ticket);
+		err = ticket_missed(app, &ticket, replayed);
 	return err == OK ? make_grant(app, &ticket, roles, arena, out) : err;
+}
+
+enum err
+session_refresh(struct app *app, struct str refresh_token, const struct client *client, const struct address *from,
+                struct arena *arena, struct grant *out, struct reason *why)
+{
+	bool replayed = false;
+	const enum err err = refresh(app, refresh_token, client, from, arena, out, why, &replayed);
+
+	monitor_refresh(err, replayed);
+	return err;
 }
 
 /* ---- Ending ------------------------------------------------------------------------------------------------------- */
@@ -174,12 +187,13 @@ session_logout_by_refresh(struct app *app, struct str refresh_token, bool everyw
 {
 	struct session_state now;
 	struct ticket ticket;
+	bool replayed;
 
 	enum err err = ticket_read(&app->tickets, TICKET_REFRESH, refresh_token, &ticket);
 	if (err == OK)
 		err = sessions_state(app->db, &ticket.session, &ticket.user, app->config.refresh_grace_s, &now);
 	if (err == OK && ticket.counter != now.counter)
-		err = ticket_missed(app, &ticket);
+		err = ticket_missed(app, &ticket, &replayed);
 	if (err == OK)
 		err = session_logout(app, &ticket.session, &ticket.user, everywhere);
 	return err == ERR_NO_ROW || err == ERR_TOKEN ? ERR_GRANT : err;

@@ -273,7 +273,7 @@ a_row_that_does_not_say_who_may_is_found(void **state)
 	const struct route good = {
 		.method = METHOD_GET, .path = "/x", .access = ACCESS_USER, .status = 200, .handle = me_show
 	};
-	struct route bad[8] = { good, good, good, good, good, good, good, good };
+	struct route bad[9] = { good, good, good, good, good, good, good, good, good };
 
 	(void)state;
 	assert_null(routes_check(&good, 1));
@@ -287,6 +287,7 @@ a_row_that_does_not_say_who_may_is_found(void **state)
 	bad[6].permission = "users:read";  /* which nobody is asked for */
 	bad[7].access = ACCESS_PERMISSION;
 	bad[7].permission = "users";
+	bad[8].access = ACCESS_METRICS; /* and who else? */
 	for (size_t i = 0; i < COUNT(bad); i++)
 		assert_string_equal(routes_check(&bad[i], 1), "/x");
 }
@@ -328,7 +329,7 @@ every_bad_line_is_reported_with_its_number(void **state)
 }
 
 static void
-every_proxy_that_is_none_is_told(void **state)
+every_address_that_is_none_is_told(void **state)
 {
 	char *const none[] = { NULL };
 	char complaints[4096], many[2000] = "trusted_proxies =";
@@ -350,6 +351,13 @@ every_proxy_that_is_none_is_told(void **state)
 		load("trusted_proxies = 127.0.0.1 10.0.0.0/8 2001:db8::/32\n", none, &config, complaints, sizeof(complaints)));
 	assert_int_equal(config.proxies.n, 3);
 	assert_int_equal(config.proxies.ranges[1].bits, 96 + 8);
+	assert_true(load("metrics_addresses = 192.0.2.1 ::1\n", none, &config, complaints, sizeof(complaints)));
+	assert_int_equal(config.metrics_from.n, 2);
+	assert_int_equal(config.proxies.n, 0);
+	assert_false(load("metrics_addresses = localhost\n", none, &config, complaints, sizeof(complaints)));
+	assert_non_null(strstr(complaints, ":1: metrics_addresses holds \"localhost\", which is no address\n"));
+	assert_true(load("\n", none, &config, complaints, sizeof(complaints)));
+	assert_int_equal(config.metrics_from.n, 0);
 	assert_true(load("trusted_proxies =\n", none, &config, complaints, sizeof(complaints)));
 	assert_int_equal(config.proxies.n, 0);
 	for (int i = 0; i <= ADDRESS_RANGES_MAX; i++)
@@ -417,7 +425,7 @@ main(void)
 		cmocka_unit_test(every_route_says_who_may),
 		cmocka_unit_test(a_row_that_does_not_say_who_may_is_found),
 		cmocka_unit_test(every_bad_line_is_reported_with_its_number),
-		cmocka_unit_test(every_proxy_that_is_none_is_told),
+		cmocka_unit_test(every_address_that_is_none_is_told),
 		cmocka_unit_test(the_environment_wins_and_is_checked),
 		cmocka_unit_test(lanes_that_could_take_every_worker_are_refused),
 		cmocka_unit_test(the_owners_password_is_not_for_workers),
