@@ -12,7 +12,7 @@ const ROUTES = {
 	"/users/{id}/roles/{role}": ["put", "delete"], "/roles": ["get", "post"], "/roles/{role}": ["get", "patch", "delete"],
 	"/users/me": ["get", "patch"], "/users/me/password": ["post"], "/users/me/delete": ["post"],
 	"/users/me/sessions": ["get", "delete"], "/users/me/sessions/{id}": ["delete"], "/.well-known/openid-configuration": ["get"],
-	"/.well-known/jwks.json": ["get"], "/healthz": ["get"], "/readyz": ["get"], "/openapi.json": ["get"],
+	"/.well-known/jwks.json": ["get"], "/healthz": ["get"], "/readyz": ["get"], "/openapi.json": ["get"], "/metrics": ["get"],
 };
 const METHODS = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 const { doc } = await openapi();
@@ -76,7 +76,7 @@ test("openapi: every failure is a problem, every body has a schema with properti
 
 test("openapi: what needs a token says so and documents 401; the rest does not", () => {
 	for (const [name, op] of operations) {
-		const needs = /\/users|\/roles|verify/.test(name), takes = /logout/.test(name);
+		const needs = /\/users|\/roles|verify|\/metrics/.test(name), takes = /logout/.test(name);
 		const security = op.security ?? doc.security ?? [];
 		assert.equal(security.length > 0 && !security.some((s) => Object.keys(s).length === 0), needs, name);
 		assert.equal(security.length > 0, needs || takes, name);

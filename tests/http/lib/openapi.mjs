@@ -101,7 +101,7 @@ export async function checkDocumented(method, path, answer, sent) {
 	/* A shared response object hangs under components; its pointer is its own. */
 	const at = documented.$ref ? documented.$ref.slice(2).split("/") : ["paths", found.route.path, found.name, "responses", answer.status];
 	if (one.content[type].schema)
-		assert.deepEqual(validate(pointer(...at, "content", type, "schema"), answer.json(), true), [], `${what}: body does not match its schema: ${answer.text}`);
+		assert.deepEqual(validate(pointer(...at, "content", type, "schema"), type.startsWith("text/") ? answer.text : answer.json(), true), [], `${what}: body does not match its schema: ${answer.text}`);
 	if (answer.status < 300 && sent !== undefined && described.requestBody)
 		assert.deepEqual(validate(pointer("paths", found.route.path, found.name, "requestBody", "content", "application/json", "schema"), sent, false), [],
 			`${what}: accepted a body that the document refuses`);

@@ -27,6 +27,7 @@ export class Pool {
 	/** `settings`: {key: value} of latch.conf(5). Resolves when it serves. */
 	static async start(settings = {}) {
 		const pool = new Pool();
+		pool.key_file = settings.key_file;
 		pool.socket = join(tmp, `${++started}.sock`);
 		const environment = Object.entries(settings).map(([key, value]) => `LATCH_${key.toUpperCase()}=${value}`);
 		const asan = Object.entries(process.env).filter(([name]) => /^(ASAN|UBSAN)_OPTIONS$/.test(name)).map(([name, value]) => `${name}=${value}`);
