@@ -59,6 +59,8 @@ SOURCES := $(wildcard fcgi-app/*/*.c)
 OBJECTS := $(SOURCES:fcgi-app/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/schema.o
 # latchctl needs no FastCGI, and the worker no commands.
 WORKER_OBJECTS := $(BUILD)/obj/main.o $(filter-out $(BUILD)/obj/ctl/%,$(OBJECTS))
+# What tests and measurements link: all but the commands, whose table is in ctl.c.
+TEST_OBJECTS := $(filter-out $(BUILD)/obj/ctl/%,$(OBJECTS))
 CTL_OBJECTS := $(BUILD)/obj/ctl.o $(filter-out $(BUILD)/obj/api/% $(BUILD)/obj/http/%,$(OBJECTS))
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 MAN = latch-fcgi.8 latchctl.1 latch.conf.5
@@ -160,10 +162,10 @@ unit-programs: $(TESTS)
 unit: $(TESTS)
 	$(Q)failed=0; for t in $(TESTS); do $$t || failed=1; done; exit $$failed
 
-$(BUILD)/unit/%: tests/unit/%.c $(OBJECTS)
+$(BUILD)/unit/%: tests/unit/%.c $(TEST_OBJECTS)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(OBJECTS) $(LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(TEST_OBJECTS) $(LIBS) -lcmocka
 
 # ---- fuzzing and coverage ----------------------------------------------------------------------------------------
 
@@ -203,20 +205,20 @@ bench:
 # What run.mjs builds, once it knows that it is well called and alone.
 bench-programs: all $(BENCHES:%=$(BUILD)/bench/%)
 
-$(BUILD)/bench/%: tests/bench/%.c $(OBJECTS)
+$(BUILD)/bench/%: tests/bench/%.c $(TEST_OBJECTS)
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(OBJECTS) $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(TEST_OBJECTS) $(LIBS)
 
 $(BUILD)/bench/limit-libfcgi: tests/bench/limit.c
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -DLIBFCGI $(HARDENING_LD) $(LDFLAGS) -o $@ $< -lfcgi $(LIBS)
 
-$(BUILD)/bench/hashes-libargon2: tests/bench/hashes.c $(OBJECTS)
+$(BUILD)/bench/hashes-libargon2: tests/bench/hashes.c $(TEST_OBJECTS)
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -DLIBARGON2 $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(OBJECTS) $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -DLIBARGON2 $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(TEST_OBJECTS) $(LIBS)
 
 # ---- faults ------------------------------------------------------------------------------------------------------
 
