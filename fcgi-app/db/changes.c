@@ -15,7 +15,7 @@ static const struct stmt stmts[] = {
 	  .n = COUNT(columns) },
 };
 
-const struct stmt_table changes_statements = { stmts, COUNT(stmts) };
+const struct stmt_table changes_statements = { .stmts = stmts, .n = COUNT(stmts) };
 
 enum err
 changes_recent(struct db *db, uint32_t window_s, struct change *out, size_t max, size_t *n_out)

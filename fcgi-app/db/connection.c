@@ -15,6 +15,9 @@ static const struct stmt_table *const service_tables[] = { &users_statements,   
 	                                                       &server_statements };
 static const struct stmt_table *const owner_tables[] = { &migrations_statements };
 
+/* The server's headers have spelt its name in two ways. */
+enum { NO_SUCH_KEY = 1176 };
+
 enum { RECONNECT_PAUSE_US = 250000, MIGRATION_TIMEOUT_S = 3600, STATEMENT_TENTHS = 8, CONNECT_MEMORY = 96 * 1024 };
 
 /* ---- Errors ---------------------------------------------------------------------------------------------------- */
@@ -177,18 +180,15 @@ db_handle_of(struct db *db, const struct stmt *stmt)
 	return NULL;
 }
 
-/* A statement that the schema does not fit stops the program: it would fail at its first use, at a worse time. */
-enum err
-db_prepare(struct db *db, const struct stmt *stmt, MYSQL_STMT **out)
+static enum err
+prepare(struct db *db, const struct stmt *stmt, MYSQL_STMT *handle)
 {
-	MYSQL_STMT *handle = *out = mysql_stmt_init(db->mysql);
-
 	if (handle == NULL)
 		return db_failed(db, stmt->name, mysql_errno(db->mysql), mysql_sqlstate(db->mysql));
 	if (mysql_stmt_prepare(handle, stmt->sql, strlen(stmt->sql)) != 0) {
 		const enum err err = failed_plainly(db, stmt->name, mysql_stmt_errno(handle), mysql_stmt_error(handle));
 		const unsigned code = mysql_stmt_errno(handle);
-		db->schema_disagrees = code == ER_NO_SUCH_TABLE || code == ER_BAD_FIELD_ERROR;
+		db->schema_disagrees = code == ER_NO_SUCH_TABLE || code == ER_BAD_FIELD_ERROR || code == NO_SUCH_KEY;
 		return err;
 	}
 	const size_t params = mysql_stmt_param_count(handle), columns = mysql_stmt_field_count(handle);
@@ -200,19 +200,45 @@ db_prepare(struct db *db, const struct stmt *stmt, MYSQL_STMT **out)
 	return ERR_DB;
 }
 
+/* A statement that the schema does not fit stops the program: it would fail at its first use, at a worse time. What is left
+ * of one that failed is closed here, where the connection goes on: it would pass for prepared. */
+enum err
+db_prepare(struct db *db, const struct stmt *stmt, MYSQL_STMT **out)
+{
+	*out = mysql_stmt_init(db->mysql);
+	const enum err err = prepare(db, stmt, *out);
+	if (err != OK && *out != NULL && !db->broken) {
+		(void)mysql_stmt_close(*out);
+		*out = NULL;
+	}
+	return err;
+}
+
+static enum err
+prepare_table(struct db *db, const struct stmt_table *table, MYSQL_STMT **handles)
+{
+	for (size_t i = 0; i < table->n; i++) {
+		const enum err err = db_prepare(db, &table->stmts[i], &handles[i]);
+		if (err != OK)
+			return err;
+	}
+	return OK;
+}
+
 static enum err
 prepare_all(struct db *db)
 {
 	size_t slot = 0;
 
-	for (size_t t = 0; t < db->ntables; t++)
-		for (size_t i = 0; i < db->tables[t]->n; i++, slot++) {
-			if (slot >= PREPARED_MAX)
-				return ERR_INTERNAL;
-			const enum err err = db_prepare(db, &db->tables[t]->stmts[i], &db->prepared[slot]);
-			if (err != OK)
-				return err;
-		}
+	for (size_t t = 0; t < db->ntables; slot += db->tables[t++]->n) {
+		if (slot + db->tables[t]->n > PREPARED_MAX)
+			return ERR_INTERNAL;
+		if (db->tables[t]->rare && db->as == DB_AS_WORKER)
+			continue;
+		const enum err err = prepare_table(db, db->tables[t], &db->prepared[slot]);
+		if (err != OK)
+			return err;
+	}
 	return OK;
 }
 

@@ -2,8 +2,8 @@
  * db.h: one connection to MariaDB, and prepared statements.
  *
  * A statement is a row of a table in one of the db/ files: its SQL, how many parameters it takes, and the columns of its
- * result as members of a row struct. Connecting prepares all of them against the live schema; one that the schema does not
- * know, or whose parameters or columns are of another number, fails the connection by name (db_schema_disagrees). A column
+ * result as members of a row struct. Connecting prepares them against the live schema: as a command all of them, as a worker
+ * all but those of rare tables. One that the schema does not know, or whose parameters or columns are of another number, fails the connection by name (db_schema_disagrees). A column
  * of another type than its member is converted by the server's library, or fails as one that does not fit.
  *
  * A connection that broke is given up at once and made anew between requests (db_begin_request), never within one: a
@@ -65,10 +65,12 @@ struct stmt {
 
 enum { STMT_COLUMNS_MAX = 24, STMT_PARAMS_MAX = 16 };
 
-/* A file's statements. connection.c knows every table. */
+/* A file's statements. connection.c knows every table. Those of a rare one a worker prepares at their first use, as each
+ * costs its start 85 us; one that the schema does not fit fails there and then. */
 struct stmt_table {
 	const struct stmt *stmts;
 	size_t n;
+	bool rare;
 };
 
 extern const struct stmt_table users_statements, sessions_statements, signing_keys_statements, throttles_statements,
@@ -95,7 +97,7 @@ struct arg arg_bytes(const struct bytes *v);
 
 enum { DB_BUDGET_MS = 3000, DB_SPARE_MS = 250 };
 
-enum db_as { DB_AS_SERVICE, DB_AS_OWNER };
+enum db_as { DB_AS_WORKER, DB_AS_COMMAND, DB_AS_OWNER };
 
 /* Makes the handle; connects at the first db_begin_request. NULL when out of memory. The config must outlive it. As the
  * owner only the migrations' statements are known, and each is prepared at its first use: the tables may not be there

@@ -91,7 +91,7 @@ static const struct stmt stmts[] = {
 	            .params = 2 },
 };
 
-const struct stmt_table housekeeping_statements = { stmts, COUNT(stmts) };
+const struct stmt_table housekeeping_statements = { .stmts = stmts, .n = COUNT(stmts) };
 
 /* clang-format off */
 #define CHORE(index, label, plural, reason) \

@@ -37,7 +37,7 @@ static const struct stmt stmts[] = {
 	              .n = COUNT(version_columns) },
 };
 
-const struct stmt_table migrations_statements = { stmts, COUNT(stmts) };
+const struct stmt_table migrations_statements = { .stmts = stmts, .n = COUNT(stmts) };
 
 enum err
 migrations_lock(struct db *db)

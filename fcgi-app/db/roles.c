@@ -107,7 +107,7 @@ static const struct stmt stmts[] = {
 	                 .params = 1 },
 };
 
-const struct stmt_table roles_statements = { stmts, COUNT(stmts) };
+const struct stmt_table roles_statements = { .stmts = stmts, .n = COUNT(stmts), .rare = true };
 
 enum err
 roles_lock(struct db *db)

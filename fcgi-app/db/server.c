@@ -13,7 +13,7 @@ static const struct stmt stmts[] = {
 	[GRANTS] = { .name = "server grants", .sql = "SHOW GRANTS", .columns = grant_columns, .n = COUNT(grant_columns) },
 };
 
-const struct stmt_table server_statements = { stmts, COUNT(stmts) };
+const struct stmt_table server_statements = { .stmts = stmts, .n = COUNT(stmts), .rare = true };
 
 enum err
 server_info(struct db *db, struct server_info *out)

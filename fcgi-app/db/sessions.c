@@ -107,7 +107,7 @@ static const struct stmt stmts[] = {
 	           .n = 1 },
 };
 
-const struct stmt_table sessions_statements = { stmts, COUNT(stmts) };
+const struct stmt_table sessions_statements = { .stmts = stmts, .n = COUNT(stmts) };
 
 static struct arg
 why_arg(enum session_end why)

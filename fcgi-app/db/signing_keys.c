@@ -51,7 +51,7 @@ static const struct stmt stmts[] = {
 	                        .params = 1 },
 };
 
-const struct stmt_table signing_keys_statements = { stmts, COUNT(stmts) };
+const struct stmt_table signing_keys_statements = { .stmts = stmts, .n = COUNT(stmts) };
 
 enum err
 signing_keys_live(struct db *db, struct signing_key *out, size_t max, size_t *n_out)

@@ -35,7 +35,7 @@ static const struct stmt stmts[] = {
 	[DELETE] = { .name = "throttles delete", .sql = "DELETE FROM throttles WHERE subject = ?", .params = 1 },
 };
 
-const struct stmt_table throttles_statements = { stmts, COUNT(stmts) };
+const struct stmt_table throttles_statements = { .stmts = stmts, .n = COUNT(stmts) };
 
 static struct arg
 arg_us(uint64_t ms)

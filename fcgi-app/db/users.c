@@ -81,7 +81,7 @@ static const struct stmt stmts[] = {
 	[DELETE] = { .name = "users delete", .sql = "DELETE FROM users WHERE " AS_READ_SQL " AND roles = ?", .params = 5 },
 };
 
-const struct stmt_table users_statements = { stmts, COUNT(stmts) };
+const struct stmt_table users_statements = { .stmts = stmts, .n = COUNT(stmts) };
 
 /* "" is NULL in the table. */
 static struct arg

@@ -51,7 +51,7 @@ app_open(struct app *app, const char *config_file, char *const *environment, enu
 		(void)fprintf(complaints, "hash lanes: the semaphores cannot be had; ipcs -s and ipcs -l show them\n");
 		return false;
 	}
-	app->db = db_new(config, DB_AS_SERVICE);
+	app->db = db_new(config, worker ? DB_AS_WORKER : DB_AS_COMMAND);
 	if (app->db != NULL && hasher_init(&app->hasher, config, worker ? &app->lanes : NULL) == OK && crypto_works(app)
 	    && tokens_open(&app->tokens, config, &app->keyring) == OK && tickets_open(&app->tickets, &app->master) == OK
 	    && throttle_open(&app->throttle, &app->master) == OK && memory_open(&app->memory) == OK)
