@@ -126,9 +126,10 @@ password_verify(struct hasher *hasher, const char *text, struct str password)
 {
 	struct phc phc;
 
-	/* As if there were no such user: that there is one is nobody's business. */
+	/* As if there were no such user: that there is one is nobody's business. An account without a password has "". */
 	if (!phc_read(text, &phc)) {
-		log_error("argon2: a stored hash is malformed or too costly");
+		if (text[0] != '\0')
+			log_error("argon2: a stored hash is malformed or too costly");
 		return password_verify_nobody(hasher, password);
 	}
 	if (phc.parallelism != 1 || phc.salt_n != SALT)

@@ -32,7 +32,7 @@ bool password_busy(const struct hasher *hasher);
 enum err password_hash(struct hasher *hasher, struct str password, char out[PHC_SIZE]) MUST_USE;
 
 /* Compares with a PHC string in constant time. ERR_CREDENTIALS: not that password. A string that
- * phc_read does not take fits no password, at the cost of today's hash. ERR_BUSY. ERR_INTERNAL: out of memory. */
+ * phc_read does not take fits no password, at the cost of today's hash; but for "", which is none, that is logged. ERR_BUSY. ERR_INTERNAL: out of memory. */
 enum err password_verify(struct hasher *hasher, const char *text, struct str password) MUST_USE;
 
 /* For a user who is not there, at the cost of a hash with today's parameters: ERR_CREDENTIALS; ERR_BUSY, ERR_INTERNAL. */
