@@ -1,24 +1,7 @@
 /* me.c: /users/me: what people do with their own account. */
 #include "api/credentials.h"
+#include "api/user_fields.h"
 #include "service/device.h"
-
-/* clang-format off */
-#define USER_FIELDS(type, in) \
-	FIELD_IN(type, in, id, .example = EXAMPLE_ID), \
-	FIELD_IN(type, in, email, .rule = &rule_email, .example = "ada@example.org"), \
-	FIELD_IN(type, in, email_verified, .help = "whether the address was shown to be theirs"), \
-	FIELD_IN(type, in, username, .nullable = true, .example = "ada"), \
-	FIELD_IN(type, in, name, .nullable = true, .example = "Ada Lovelace"), \
-	FIELD_IN(type, in, phone_number, .nullable = true, .example = "+442071234567"), \
-	FIELD_IN(type, in, status, .help = "active, disabled or pending", .example = "active"), \
-	FIELD_WORDS(type, in, roles, .example = "editor"), \
-	FIELD_IN(type, in, created_at, .example = EXAMPLE_TIME), \
-	FIELD_IN(type, in, updated_at, .example = EXAMPLE_TIME), \
-	FIELD_IN(type, in, last_login_at, .nullable = true, .example = EXAMPLE_TIME)
-/* clang-format on */
-
-static const struct field user_fields[] = { USER_FIELDS(struct user, ) };
-const struct schema user_out = SCHEMA("UserResponse", struct user, user_fields);
 
 /* Of oneself also what one may. */
 static const struct field me_fields[] = {
@@ -35,11 +18,7 @@ me_show(struct ctx *c)
 
 /* ---- PATCH /users/me --------------------------------------------------------------------------------------------- */
 
-static const struct field profile_fields[] = {
-	FIELD(struct profile_change, username, .min = 3, .max = 32, .rule = &rule_username, .example = "ada"),
-	FIELD(struct profile_change, name, .min = 1, .max = 200, .rule = &rule_name, .example = "Ada Lovelace"),
-	FIELD(struct profile_change, phone_number, .max = 16, .rule = &rule_phone_number, .example = "+442071234567"),
-};
+static const struct field profile_fields[] = { PROFILE_FIELDS(struct profile_change, ) };
 const struct schema profile_in = SCHEMA("ProfileRequest", struct profile_change, profile_fields);
 
 /* The token was good when the request began; that the account went away since is found by the row that is missing. */

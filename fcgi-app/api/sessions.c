@@ -1,7 +1,8 @@
-/* sessions.c: /users/me/sessions: where somebody is signed in. */
+/* sessions.c: /users/me/sessions and /users/{id}/sessions: where somebody is signed in. */
 #include <string.h>
 
 #include "api/route.h"
+#include "service/admin.h"
 
 static const struct field session_fields[] = {
 	FIELD(struct session, id, .example = EXAMPLE_ID),
@@ -15,8 +16,8 @@ static const struct field session_fields[] = {
 };
 const struct schema session_out = SCHEMA("Session", struct session, session_fields);
 
-enum err
-sessions_show(struct ctx *c)
+static enum err
+show(struct ctx *c, const struct uuid *user)
 {
 	const struct page_query *query = c->query;
 	const size_t asked = page_limit(query), limit = asked < SESSIONS_PER_USER_MAX ? asked : SESSIONS_PER_USER_MAX;
@@ -25,7 +26,7 @@ sessions_show(struct ctx *c)
 
 	if (rows == NULL)
 		return ERR_INTERNAL;
-	const enum err err = session_list(c->app, &c->principal.user.id, query->cursor, rows, limit + 1, &n);
+	const enum err err = session_list(c->app, user, query->cursor, rows, limit + 1, &n);
 	if (err != OK)
 		return err;
 	struct page page = { .items = rows, .n = n < limit ? n : limit };
@@ -34,6 +35,12 @@ sessions_show(struct ctx *c)
 	if (n > limit)
 		page.next_cursor = str_of(rows[limit - 1].id.text);
 	return reply_page(c, &page);
+}
+
+enum err
+sessions_show(struct ctx *c)
+{
+	return show(c, &c->principal.user.id);
 }
 
 enum err
@@ -48,6 +55,24 @@ enum err
 sessions_end_others(struct ctx *c)
 {
 	const enum err err = session_end_others(c->app, &c->principal.session, &c->principal.user.id);
+
+	return err == OK ? reply_empty(c) : err;
+}
+
+/* ---- /users/{id}/sessions ----------------------------------------------------------------------------------------- */
+
+enum err
+sessions_show_of(struct ctx *c)
+{
+	const enum err err = admin_is_user(c->app, &c->id, &c->why);
+
+	return err == OK ? show(c, &c->id) : err;
+}
+
+enum err
+sessions_end_of(struct ctx *c)
+{
+	const enum err err = admin_end_sessions(c->app, &c->principal.user.id, &c->id, &c->why);
 
 	return err == OK ? reply_empty(c) : err;
 }

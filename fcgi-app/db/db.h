@@ -73,8 +73,9 @@ struct stmt_table {
 	bool rare;
 };
 
-extern const struct stmt_table users_statements, sessions_statements, signing_keys_statements, throttles_statements,
-	housekeeping_statements, changes_statements, roles_statements, migrations_statements, server_statements;
+extern const struct stmt_table users_statements, user_admin_statements, sessions_statements, signing_keys_statements,
+	throttles_statements, housekeeping_statements, changes_statements, roles_statements, migrations_statements,
+	server_statements;
 
 /* ---- Parameters ------------------------------------------------------------------------------------------------ */
 

@@ -116,6 +116,7 @@ why_arg(enum session_end why)
 		[SESSION_LOGGED_OUT] = "logout", [SESSION_PASSWORD_CHANGED] = "password",
 		[SESSION_DISABLED] = "disabled", [SESSION_REPLAYED] = "replay",
 		[SESSION_BY_OWNER] = "owner",    [SESSION_LIMIT] = "limit",
+		[SESSION_BY_ADMIN] = "admin",
 	};
 
 	return arg_text(words[why]);

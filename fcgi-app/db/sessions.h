@@ -31,6 +31,7 @@ enum session_end {
 	SESSION_REPLAYED, /* an old refresh token was used again */
 	SESSION_BY_OWNER, /* from another session of the same user's */
 	SESSION_LIMIT,    /* one more than SESSIONS_PER_USER_MAX */
+	SESSION_BY_ADMIN,
 };
 
 /* A user and a session, side by side: that one belongs to the other, and that both are good, is for the caller to

@@ -57,17 +57,19 @@ static const struct stmt stmts[] = {
 	            .columns = taken_columns,
 	            .n = COUNT(taken_columns) },
 	[INSERT] = { .name = "users insert",
-	             .sql = "INSERT INTO users (id, email, username, name, phone_number, password_hash, created_at, "
-	                    "updated_at) "
-	                    "VALUES (?, ?, ?, ?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))",
+	             .sql =
+	                 "INSERT INTO users (id, email, username, name, phone_number, password_hash, status, created_at, "
+	                 "updated_at) VALUES (?, ?, ?, ?, ?, ?, IF(password_hash = '', 'pending', 'active'), "
+	                 "UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))",
 	             .params = 6 },
 	[CHANGE_PROFILE] = { .name = "users change profile",
 	                     .sql = "UPDATE users SET username = IF(?, ?, username), name = IF(?, ?, name), "
 	                            "phone_number = IF(?, ?, phone_number), updated_at = UTC_TIMESTAMP(3) WHERE id = ?",
 	                     .params = 7 },
 	[SET_STATUS] = { .name = "users set status",
-	                 .sql = "UPDATE users SET status = ?, updated_at = UTC_TIMESTAMP(3) WHERE id = ?",
-	                 .params = 2 },
+	                 .sql = "UPDATE users SET status = IF(? = 'active' AND password_hash = '', 'pending', ?), "
+	                        "updated_at = UTC_TIMESTAMP(3) WHERE id = ?",
+	                 .params = 3 },
 	[TOUCH_LOGIN] = { .name = "users touch login",
 	                  .sql = "UPDATE users SET last_login_at = UTC_TIMESTAMP(3) WHERE id = ?",
 	                  .params = 1 },
@@ -144,7 +146,7 @@ users_change_profile(struct db *db, const struct uuid *id, const struct profile_
 enum err
 users_set_status(struct db *db, const struct uuid *id, const char *status)
 {
-	return db_run_one(db, &stmts[SET_STATUS], ARGS(arg_text(status), arg_uuid(id)));
+	return db_run_one(db, &stmts[SET_STATUS], ARGS(arg_text(status), arg_text(status), arg_uuid(id)));
 }
 
 enum err

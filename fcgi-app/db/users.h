@@ -22,17 +22,19 @@ struct user {
 	uint32_t password_version;
 };
 
-/* The columns above in their order, for other files' joins: u is the table's alias. */
-#define USER_COLUMNS_SQL                                                                                     \
+/* The columns above in their order, for other files' joins: u is the table's alias. Those that are shown to people come
+ * first. */
+#define USER_SHOWN_SQL                                                                                       \
 	"u.id, u.email, u.email_verified, u.username, u.name, u.phone_number, u.status, u.roles, u.created_at, " \
-	"u.updated_at, "                                                                                         \
-	"u.last_login_at, u.password_hash, u.password_version"
+	"u.updated_at, u.last_login_at"
+#define USER_COLUMNS_SQL USER_SHOWN_SQL ", u.password_hash, u.password_version"
 /* Where they land in a row struct: `in` is empty where the row is a struct user, `user.` where that is a member of it. */
-#define USER_COLUMNS(row, in)                                                                              \
+#define USER_SHOWN_COLUMNS(row, in)                                                                        \
 	COLUMN(row, in id), COLUMN(row, in email), COLUMN(row, in email_verified), COLUMN(row, in username),   \
 		COLUMN(row, in name), COLUMN(row, in phone_number), COLUMN(row, in status), COLUMN(row, in roles), \
-		COLUMN(row, in created_at), COLUMN(row, in updated_at), COLUMN(row, in last_login_at),             \
-		COLUMN(row, in password_hash), COLUMN(row, in password_version)
+		COLUMN(row, in created_at), COLUMN(row, in updated_at), COLUMN(row, in last_login_at)
+#define USER_COLUMNS(row, in) \
+	USER_SHOWN_COLUMNS(row, in), COLUMN(row, in password_hash), COLUMN(row, in password_version)
 
 /* ERR_NO_ROW when there is none. E-mail addresses and user names compare without case. */
 enum err users_by_id(struct db *db, const struct uuid *id, struct user *out) MUST_USE;
@@ -49,8 +51,8 @@ struct users_taken {
 enum err users_taken(struct db *db, struct str email, struct str username, const struct uuid *self,
                      struct users_taken *out) MUST_USE;
 
-/* Adds an active user; reads id, email, username, name, phone_number and password_hash. ERR_DUPLICATE: see
- * users_taken. */
+/* Adds an active user, or, without a password, a pending one; reads id, email, username, name, phone_number and
+ * password_hash ("": none). ERR_DUPLICATE: see users_taken. */
 enum err users_insert(struct db *db, const struct user *user) MUST_USE;
 /* The columns that people change themselves: MAYBE_ABSENT leaves one as it is, MAYBE_NULL clears it. */
 struct profile_change {
@@ -58,6 +60,7 @@ struct profile_change {
 };
 /* ERR_DUPLICATE, ERR_NO_ROW. */
 enum err users_change_profile(struct db *db, const struct uuid *id, const struct profile_change *change) MUST_USE;
+/* Who has no password is not "active" by that but "pending". ERR_NO_ROW. */
 enum err users_set_status(struct db *db, const struct uuid *id, const char *status) MUST_USE;
 enum err users_touch_login(struct db *db, const struct uuid *id) MUST_USE;
 

@@ -27,6 +27,29 @@ is_description(struct str value)
 }
 
 static bool
+is_base64url(struct str value)
+{
+	for (size_t i = 0; i < value.n; i++) {
+		const char c = value.p[i], lower = ascii_lower(c);
+		if ((lower < 'a' || lower > 'z') && (c < '0' || c > '9') && c != '-' && c != '_')
+			return false;
+	}
+	return value.n > 0;
+}
+
+static bool
+is_new_status(struct str value)
+{
+	return str_eq(value, STR("active")) || str_eq(value, STR("disabled"));
+}
+
+static bool
+is_status(struct str value)
+{
+	return is_new_status(value) || str_eq(value, STR("pending"));
+}
+
+static bool
 is_limit(struct str value)
 {
 	uint64_t n;
@@ -54,6 +77,11 @@ const struct rule rule_permission = { is_permission,
 	                                  NULL, "^[a-z0-9][a-z0-9._-]*(:[a-z0-9][a-z0-9._-]*)+$" };
 const struct rule rule_description = { is_description, "must be visible text without control characters, or empty",
 	                                   NULL, NULL };
+const struct rule rule_status = { is_status, "must be active, disabled or pending", NULL,
+	                              "^(active|disabled|pending)$" };
+const struct rule rule_new_status = { is_new_status, "must be active or disabled", NULL, "^(active|disabled)$" };
+const struct rule rule_user_cursor = { is_base64url, "must be the next_cursor of the page before", NULL,
+	                                   "^[A-Za-z0-9_-]+$" };
 const struct rule rule_grant_type = { is_password_grant, "must be password", NULL, "^password$" };
 
 static const struct field page_fields[] = {

@@ -51,7 +51,7 @@ struct rule {
 
 extern const struct rule rule_email, rule_username, rule_name, rule_phone_number, rule_password, rule_grant_type,
 	rule_transport, rule_require, rule_limit, rule_cursor, rule_role, rule_permission, rule_role_cursor,
-	rule_description;
+	rule_description, rule_status, rule_new_status, rule_user_cursor;
 
 struct field {
 	const char *name;

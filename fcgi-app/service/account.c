@@ -39,9 +39,9 @@ account_check_password(const struct app *app, const struct user *user, struct st
 
 /* ---- Registering ----------------------------------------------------------------------------------------------- */
 
-/* Which of the two is taken, all of them at once: a client should not have to try again to learn of the second. */
-static enum err
-name_taken(struct app *app, const struct user *user, enum err otherwise, struct reason *why)
+/* All of them at once: a client should not have to try again to learn of the second. */
+enum err
+account_name_taken(struct app *app, const struct user *user, enum err otherwise, struct reason *why)
 {
 	struct users_taken taken = { false, false };
 	const struct str email = user->email[0] != '\0' ? str_of(user->email) : (struct str){ 0 };
@@ -57,9 +57,8 @@ name_taken(struct app *app, const struct user *user, enum err otherwise, struct 
 	return taken.email || taken.username ? ERR_CONFLICT : otherwise;
 }
 
-/* False when a member does not fit, which its field table has seen to. */
-static bool
-copy_registration(const struct registration *in, struct user *out)
+bool
+account_copy(const struct registration *in, struct user *out)
 {
 	*out = (struct user){ .id = uuid_new() };
 	return str_copy(out->email, sizeof(out->email), in->email)
@@ -73,7 +72,7 @@ account_check_registration(const struct app *app, const struct registration *in,
 {
 	struct user user;
 
-	if (in->password.p != NULL && copy_registration(in, &user))
+	if (in->password.p != NULL && account_copy(in, &user))
 		(void)account_check_password(app, &user, in->password, "password", why);
 }
 
@@ -81,7 +80,7 @@ enum err
 account_register(struct app *app, const struct registration *in, const struct address *from, struct user *out,
                  struct reason *why)
 {
-	if (!copy_registration(in, out))
+	if (!account_copy(in, out))
 		return ERR_INTERNAL;
 	enum err err = account_check_password(app, out, in->password, "password", why);
 	/* Whatever comes of it: that a name is taken is worth asking about, too. */
@@ -89,13 +88,13 @@ account_register(struct app *app, const struct registration *in, const struct ad
 		err = throttle_register(app, from, why);
 	/* Asked before the hash, so that a taken name costs no lane; the unique keys decide. */
 	if (err == OK)
-		err = name_taken(app, out, OK, why);
+		err = account_name_taken(app, out, OK, why);
 	if (err == OK)
 		err = password_hash(&app->hasher, in->password, out->password_hash);
 	if (err == OK)
 		err = users_insert(app->db, out);
 	if (err == ERR_DUPLICATE)
-		return name_taken(app, out, ERR_DB, why); /* gone again already: try again */
+		return account_name_taken(app, out, ERR_DB, why); /* gone again already: try again */
 	if (err != OK)
 		return err;
 	const struct uuid id = out->id;
@@ -119,7 +118,7 @@ account_change_profile(struct app *app, struct user *user, const struct profile_
 	struct user wanted = { .id = id };
 	if (!str_copy(wanted.username, sizeof(wanted.username), change->username.value))
 		return ERR_INTERNAL;
-	return name_taken(app, &wanted, ERR_DB, why);
+	return account_name_taken(app, &wanted, ERR_DB, why);
 }
 
 /* ---- Proving ----------------------------------------------------------------------------------------------------- */
@@ -220,6 +219,16 @@ account_set_password(struct app *app, const struct user *user, struct str passwo
 	return err;
 }
 
+enum err
+account_disable(struct db *db, const struct uuid *id, const char *roles)
+{
+	enum err err = role_spare_admin(db, id, roles);
+
+	if (err == OK)
+		err = users_set_status(db, id, "disabled");
+	return err == OK ? sessions_end_all(db, id, NULL, SESSION_DISABLED) : err;
+}
+
 static enum err
 disable(struct db *db, void *argument)
 {
@@ -229,11 +238,7 @@ disable(struct db *db, void *argument)
 
 	if (err == OK)
 		err = roles_holder(db, id, &user);
-	if (err == OK)
-		err = role_spare_admin(db, id, user.roles);
-	if (err == OK)
-		err = users_set_status(db, id, "disabled");
-	return err == OK ? sessions_end_all(db, id, NULL, SESSION_DISABLED) : err;
+	return err == OK ? account_disable(db, id, user.roles) : err;
 }
 
 enum err
@@ -275,21 +280,28 @@ struct deletion {
 	struct throttle_subject throttle;
 };
 
+enum err
+account_erase(struct db *db, const struct user *user, const struct uuid *session,
+              const struct throttle_subject *throttle)
+{
+	enum err err = role_spare_admin(db, &user->id, user->roles);
+
+	if (err == OK)
+		err = users_delete(db, user, session);
+	if (err == OK)
+		err = throttles_delete(db, throttle);
+	/* Afterwards: a log-in waits for the user's row, and then finds none. */
+	return err == OK ? sessions_disown(db, &user->id) : err;
+}
+
 static enum err
 delete_row(struct db *db, void *argument)
 {
 	const struct deletion *deletion = argument;
 	const struct user *user = deletion->user;
-	enum err err = user->roles[0] != '\0' ? roles_lock(db) : OK;
+	const enum err err = user->roles[0] != '\0' ? roles_lock(db) : OK;
 
-	if (err == OK)
-		err = role_spare_admin(db, &user->id, user->roles);
-	if (err == OK)
-		err = users_delete(db, user, deletion->session);
-	if (err == OK)
-		err = throttles_delete(db, &deletion->throttle);
-	/* Afterwards: a log-in waits for the user's row, and then finds none. */
-	return err == OK ? sessions_disown(db, &user->id) : err;
+	return err == OK ? account_erase(db, user, deletion->session, &deletion->throttle) : err;
 }
 
 enum err

@@ -71,6 +71,23 @@ enum err account_find(struct app *app, struct str who, struct user *out) MUST_US
 /* Removes an account and all that is its user's. `session` and ERR_NO_ROW as with account_set_password; ERR_LAST_ADMIN. */
 enum err account_delete(struct app *app, const struct user *user, const struct uuid *session) MUST_USE;
 
+/* ---- For other services ------------------------------------------------------------------------------------------- */
+
+/* A registration as a row with an id of its own, without password. False when a member does not fit, which its field table
+ * has seen to. */
+bool account_copy(const struct registration *in, struct user *out) MUST_USE;
+/* ERR_CONFLICT: somebody else has this user's e-mail address or user name ("": not asked), and why names which; else
+ * `otherwise`. */
+enum err account_name_taken(struct app *app, const struct user *user, enum err otherwise, struct reason *why) MUST_USE;
+
+/* Parts of account_set_enabled and account_delete, within a transaction; where the user has roles, it began with
+ * roles_lock. ERR_LAST_ADMIN; ERR_NO_ROW. */
+enum err account_disable(struct db *db, const struct uuid *id, const char *roles) MUST_USE;
+enum err account_erase(struct db *db, const struct user *user, const struct uuid *session,
+                       const struct throttle_subject *throttle) MUST_USE;
+
+/* ---- For latchctl ------------------------------------------------------------------------------------------------- */
+
 /* Up to max users with an id above `after` (absent: from the start), in the order of their ids. */
 enum err account_list(struct app *app, struct str after, struct user *out, size_t max, size_t *n_out) MUST_USE;
 

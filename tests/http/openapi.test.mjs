@@ -9,6 +9,7 @@ const { Validator } = await npm("@seriousme/openapi-schema-validator");
 
 const ROUTES = {
 	"/auth/register": ["post"], "/auth/login": ["post"], "/auth/logout": ["post"], "/auth/refresh": ["post"], "/auth/verify": ["get"],
+	"/users": ["get", "post"], "/users/{id}": ["get", "patch", "delete"], "/users/{id}/sessions": ["get", "delete"],
 	"/users/{id}/roles/{role}": ["put", "delete"], "/roles": ["get", "post"], "/roles/{role}": ["get", "patch", "delete"],
 	"/users/me": ["get", "patch"], "/users/me/password": ["post"], "/users/me/delete": ["post"],
 	"/users/me/sessions": ["get", "delete"], "/users/me/sessions/{id}": ["delete"], "/.well-known/openid-configuration": ["get"],

@@ -10,7 +10,7 @@ const origins = config("cors_origins").split(/\s+/).filter(Boolean);
 const noCors = origins.length === 0 && "no cors_origins configured";
 
 test("routing: an unknown path is 404", async () => {
-	for (const path of ["/", "/nothing", "/auth", "/auth/", "/auth/nothing", "/users", "/users/", "/users/you", "/.well-known", "/.well-known/", "/authx/login", "/auth/loginx", "/index.html", "/favicon.ico", "/problems/nothing"])
+	for (const path of ["/", "/nothing", "/auth", "/auth/", "/auth/nothing", "/users/", "/users/you", "/.well-known", "/.well-known/", "/authx/login", "/auth/loginx", "/index.html", "/favicon.ico", "/problems/nothing"])
 		expectProblem(await call("GET", path, { documented: false }), "not_found");
 	expectProblem(await call("POST", "/nothing", { json: {}, documented: false }), "not_found");
 	expectProblem(await call("DELETE", "/nothing", { documented: false }), "not_found");

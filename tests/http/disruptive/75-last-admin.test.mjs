@@ -1,9 +1,9 @@
 /* Somebody who is active always has the role admin, whatever is tried, and however many try it at once. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { del, expectProblem, post } from "../lib/api.mjs";
+import { del, expectProblem, patch, post } from "../lib/api.mjs";
 import { ctl, ctlOk, q, sql } from "../lib/instance.mjs";
-import { newAdmin, newSession } from "../lib/users.mjs";
+import { login, newAdmin, newSession } from "../lib/users.mjs";
 
 const ROUNDS = 50;
 const admins = async () => (await sql("SELECT u.email FROM user_roles r JOIN users u ON u.id = r.user_id WHERE r.role = 'admin' AND u.status = 'active' ORDER BY u.id")).flat();
@@ -85,3 +85,55 @@ test("last admin: somebody who is given the role while he deletes himself is not
 	}
 	await agree();
 });
+
+/* What a request came to: "done", or the code of the refusal. */
+const came = (answer) => (answer.status < 300 ? "done" : answer.json().code);
+const disable = (whom, by) => patch(`/users/${whom.id}`, { token: by.token, json: { status: "disabled" } });
+const remove = (whom, by) => del(`/users/${whom.id}`, { token: by.token });
+
+/* Nobody but these two, whatever the round before left. */
+async function alone(pair) {
+	for (const email of await admins())
+		if (!pair.some((one) => one.email === email))
+			await ctl(["role", "revoke", email, "admin"]);
+	assert.deepEqual((await admins()).sort(), pair.map(({ email }) => email).sort());
+}
+
+test("last admin: over the API he can neither disable nor delete himself, and nothing of such a request is done", async () => {
+	await ctlOk(["role", "grant", ada.email, "admin"]);
+	for (const email of await admins())
+		if (email !== ada.email)
+			await ctlOk(["role", "revoke", email, "admin"]);
+	expectProblem(await disable(ada, ada), "last_admin");
+	expectProblem(await remove(ada, ada), "last_admin");
+	expectProblem(await patch(`/users/${ada.id}`, { token: ada.token, json: { status: "disabled", name: "Anders" } }), "last_admin");
+	assert.deepEqual(await sql(`SELECT status, name FROM users WHERE id = ${q(ada.id)}`), [["active", null]]);
+});
+
+for (const [what, act] of Object.entries({ disable, delete: remove }))
+	for (const whom of ["each other", "themselves"])
+		test(`last admin: two who ${what} ${whom} over the API at once: one stays, ${ROUNDS} times`, async (t) => {
+			const tally = {};
+			let pair = [await newAdmin(), await newAdmin()];
+			await alone(pair);
+			for (let i = 0; i < ROUNDS; i++) {
+				const [one, two] = pair;
+				const answers = await Promise.all(whom === "themselves" ? [act(one, one), act(two, two)] : [act(two, one), act(one, two)]);
+				const codes = answers.map(came).sort().join(" ");
+				tally[codes] = (tally[codes] ?? 0) + 1;
+				assert.match(codes, whom === "themselves" ? /^done last_admin$/ : /^done (invalid_token|last_admin)$/);
+				const [left, ...more] = await admins();
+				assert.deepEqual(more, []);
+				/* Who is gone is replaced; who is disabled comes back. */
+				pair = await Promise.all(pair.map(async (person) => {
+					if (person.email === left)
+						return person;
+					if (what === "delete")
+						return newAdmin();
+					await ctlOk(["user", "enable", person.email]);
+					return { ...person, token: (await login(person)).access_token };
+				}));
+			}
+			t.diagnostic(JSON.stringify(tally));
+			await agree();
+		});

@@ -1,0 +1,188 @@
+#include "service/admin.h"
+
+#include <string.h>
+
+#include "auth/password.h"
+#include "db/sessions.h"
+#include "service/role.h"
+
+struct admin_work {
+	const struct uuid *by, *id;
+	const struct account_change *change;
+	struct user *user; /* as it was, and after a change as it is */
+	struct throttle_subject throttle;
+	struct reason *why;
+};
+
+static enum err
+found(enum err err, struct reason *why)
+{
+	if (err != ERR_NO_ROW)
+		return err;
+	why->detail = "There is no such user.";
+	return ERR_NOT_FOUND;
+}
+
+/* ---- Looking ------------------------------------------------------------------------------------------------------ */
+
+/* Nobody here asks for the hash. */
+static enum err
+read_user(struct db *db, const struct uuid *id, struct user *out)
+{
+	const enum err err = users_by_id(db, id, out);
+
+	explicit_bzero(out->password_hash, sizeof(out->password_hash));
+	return err;
+}
+
+enum err
+admin_find(struct app *app, const struct uuid *id, struct user *out, struct reason *why)
+{
+	return found(read_user(app->db, id, out), why);
+}
+
+enum err
+admin_is_user(struct app *app, const struct uuid *id, struct reason *why)
+{
+	struct holder holder;
+
+	return found(roles_holder(app->db, id, &holder), why);
+}
+
+/* ---- Making ------------------------------------------------------------------------------------------------------- */
+
+static enum err
+write_new(struct db *db, void *argument)
+{
+	const struct admin_work *work = argument;
+	enum err err = roles_lock(db);
+
+	if (err == OK)
+		err = role_may(db, work->by, STR("users:write"), "", work->why);
+	return err == OK ? users_insert(db, work->user) : err;
+}
+
+enum err
+admin_create(struct app *app, const struct uuid *by, const struct registration *in, struct user *out,
+             struct reason *why)
+{
+	struct admin_work work = { .by = by, .user = out, .why = why };
+	enum err err = account_copy(in, out) ? OK : ERR_INTERNAL;
+
+	if (err == OK && in->password.p != NULL)
+		err = account_check_password(app, out, in->password, "password", why);
+	/* Asked before the hash, so that a taken name costs no lane; the unique keys decide. */
+	if (err == OK)
+		err = account_name_taken(app, out, OK, why);
+	if (err == OK && in->password.p != NULL)
+		err = password_hash(&app->hasher, in->password, out->password_hash);
+	if (err == OK)
+		err = db_transaction(app->db, write_new, &work);
+	if (err == ERR_DUPLICATE)
+		return account_name_taken(app, out, ERR_DB, why); /* gone again already: try again */
+	if (err != OK)
+		return err;
+	const struct uuid id = out->id;
+	return read_user(app->db, &id, out);
+}
+
+/* ---- Changing ----------------------------------------------------------------------------------------------------- */
+
+/* The lock, the user's row, and whether whoever acts may and holds what the user holds. */
+static enum err
+begin(struct db *db, const struct admin_work *work, struct str permission)
+{
+	struct holder holder;
+	enum err err = roles_lock(db);
+
+	if (err == OK)
+		err = user_admin_lock(db, work->id, work->user);
+	if (err == OK)
+		err = roles_holder(db, work->id, &holder);
+	return err == OK ? role_may(db, work->by, permission, holder.permissions, work->why) : found(err, work->why);
+}
+
+static enum err
+write_status(struct db *db, const struct admin_work *work)
+{
+	if (str_eq(work->change->status, STR("disabled")))
+		return account_disable(db, work->id, work->user->roles);
+	const enum err err = users_set_status(db, work->id, "active");
+	return err == OK ? throttles_delete(db, &work->throttle) : err;
+}
+
+static enum err
+write_change(struct db *db, void *argument)
+{
+	const struct admin_work *work = argument;
+	enum err err = begin(db, work, STR("users:write"));
+
+	if (err == OK)
+		err = user_admin_change(db, work->id, work->change);
+	if (err == OK && work->change->status.p != NULL)
+		err = write_status(db, work);
+	return err == OK ? read_user(db, work->id, work->user) : err;
+}
+
+enum err
+admin_change(struct app *app, const struct uuid *by, const struct uuid *id, const struct account_change *change,
+             struct user *out, struct reason *why)
+{
+	struct admin_work work = { .by = by, .id = id, .change = change, .user = out, .why = why };
+	struct user wanted = { .id = *id };
+	enum err err = throttle_account_subject(app, id, &work.throttle);
+
+	if (err == OK)
+		err = db_transaction(app->db, write_change, &work);
+	explicit_bzero(out->password_hash, sizeof(out->password_hash));
+	if (err != ERR_DUPLICATE)
+		return err;
+	if (!str_copy(wanted.email, sizeof(wanted.email), change->email)
+	    || !str_copy(wanted.username, sizeof(wanted.username), change->profile.username.value))
+		return ERR_INTERNAL;
+	return account_name_taken(app, &wanted, ERR_DB, why); /* gone again already: try again */
+}
+
+/* ---- Removing, and ending sessions -------------------------------------------------------------------------------- */
+
+static enum err
+delete_row(struct db *db, void *argument)
+{
+	const struct admin_work *work = argument;
+	const enum err err = begin(db, work, STR("users:write"));
+
+	return err == OK ? account_erase(db, work->user, NULL, &work->throttle) : err;
+}
+
+enum err
+admin_delete(struct app *app, const struct uuid *by, const struct uuid *id, struct reason *why)
+{
+	struct user user = { .id = *id };
+	struct admin_work work = { .by = by, .id = id, .user = &user, .why = why };
+	enum err err = throttle_account_subject(app, id, &work.throttle);
+
+	if (err == OK)
+		err = db_transaction(app->db, delete_row, &work);
+	explicit_bzero(&user, sizeof(user));
+	return err;
+}
+
+static enum err
+end_sessions(struct db *db, void *argument)
+{
+	const struct admin_work *work = argument;
+	const enum err err = begin(db, work, STR("sessions:write"));
+
+	return err == OK ? sessions_end_all(db, work->id, NULL, SESSION_BY_ADMIN) : err;
+}
+
+enum err
+admin_end_sessions(struct app *app, const struct uuid *by, const struct uuid *id, struct reason *why)
+{
+	struct user user = { .id = *id };
+	struct admin_work work = { .by = by, .id = id, .user = &user, .why = why };
+	const enum err err = db_transaction(app->db, end_sessions, &work);
+
+	explicit_bzero(&user, sizeof(user));
+	return err;
+}
