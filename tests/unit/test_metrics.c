@@ -109,6 +109,26 @@ counts_of_a_process_that_is_killed_stay(void **state)
 	assert_int_equal(counts.n, 0);
 }
 
+/* What is forked has the copy of who forked it. */
+static void
+two_that_have_one_copy_lose_nothing(void **state)
+{
+	enum { PROCESSES = 3, EACH = 3000000 };
+	int status;
+
+	metrics_open(*state, ROUTES, LAYOUT);
+	for (int i = 0; i < PROCESSES; i++) {
+		if (fork() != 0)
+			continue;
+		for (int n = 0; n < EACH; n++)
+			metrics_add(COUNT_LOGIN_OK, 1);
+		_exit(0);
+	}
+	for (int i = 0; i < PROCESSES; i++)
+		assert_true(wait(&status) > 0 && status == 0);
+	assert_int_equal(metrics_count(COUNT_LOGIN_OK), PROCESSES * EACH);
+}
+
 static void
 what_was_counted_outlives_the_processes(void **state)
 {
@@ -274,6 +294,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(counts_of_a_process_that_is_killed_stay, begin_anew),
+		cmocka_unit_test_setup(two_that_have_one_copy_lose_nothing, begin_anew),
 		cmocka_unit_test_setup(what_was_counted_outlives_the_processes, begin_anew),
 		cmocka_unit_test_setup(a_program_with_other_routes_counts_elsewhere, begin_anew),
 		cmocka_unit_test_setup(durations_fall_into_their_buckets, begin_anew),
