@@ -3,8 +3,8 @@
  * It is asked without a web server, so that a test says what REMOTE_ADDR is.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exchange } from "./fcgi.mjs";
@@ -14,9 +14,21 @@ import { CONF, FCGI, until } from "./instance.mjs";
 const tmp = mkdtempSync(join(tmpdir(), "latch-pool-"));
 chmodSync(tmp, 0o1777);
 const running = new Set();
+const pids = new Set();
+
+/* The counters of a pool that had a key file of its own: a segment outlives who made it, and here nobody comes after him. */
+function removeCounters() {
+	for (const line of readFileSync("/proc/sysvipc/shm", "utf8").split("\n").slice(1)) {
+		const [, id, , , maker] = line.trim().split(/\s+/);
+		if (pids.has(Number(maker)))
+			spawnSync("ipcrm", ["-m", id]);
+	}
+}
+
 process.on("exit", () => {
 	for (const child of running)
 		child.kill("SIGKILL");
+	removeCounters();
 	rmSync(tmp, { recursive: true, force: true });
 });
 
@@ -34,6 +46,7 @@ export class Pool {
 		const words = [...as, "env", "-i", `PATH=${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`, ...asan, ...environment, "spawn-fcgi", "-n", "-s", pool.socket, "-M", "0666", "--", FCGI, "--config", CONF];
 		const child = pool.child = spawn(words[0], words.slice(1), { stdio: ["ignore", "ignore", "pipe"], cwd: "/" });
 		running.add(child);
+		pids.add(child.pid); /* each of these words becomes the next, and the last a worker */
 		pool.log = "";
 		child.stderr.on("data", (part) => (pool.log += part));
 		pool.ended = new Promise((done) => child.on("close", () => done(running.delete(child))));
