@@ -51,7 +51,8 @@ db_failed(struct db *db, const char *where, unsigned code, const char *state)
 {
 	const enum err err = note_failure(db, where, code, state);
 
-	if (err == ERR_DUPLICATE)
+	/* Work that nobody waits for is meant to be given up where it would take long. */
+	if (err == ERR_DUPLICATE || (db->spare && (db_locked_out(db) || db_timed_out(db))))
 		return err;
 	if (db_locked_out(db))
 		metrics_add(COUNT_DB_LOCKED, 1);
@@ -357,12 +358,14 @@ begin(struct db *db, unsigned budget_ms, unsigned last_statement_s)
 	db->wait_max_us = db->budget_us + (uint64_t)last_statement_s * 1000000;
 	db->waited_us = 0;
 	db->failed_code = 0;
+	db->spare = false;
 }
 
 enum err
 db_begin_spare(struct db *db)
 {
 	begin(db, DB_SPARE_MS, 0);
+	db->spare = true;
 	if (db->mysql == NULL || db->broken || hung_up(db))
 		return ERR_DB;
 	db->error[0] = '\0';

@@ -23,6 +23,7 @@ struct db {
 	bool schema_disagrees;
 	bool in_transaction;
 	bool deadlocked; /* the server gave up the transaction: it has been rolled back */
+	bool spare;      /* nobody waits for what is done now */
 	uint64_t last_failure_us;
 	unsigned failed_code;                 /* the server's, of the last failure */
 	uint64_t budget_us, wait_max_us;      /* after how much waiting no statement is begun, and how much there can be */

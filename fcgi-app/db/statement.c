@@ -82,7 +82,7 @@ budget_left(struct db *db)
 		return false;
 	if (db->as == DB_AS_OWNER || db->waited_us < db->budget_us)
 		return true;
-	metrics_add(COUNT_DB_TIMEOUT, 1);
+	metrics_add(COUNT_DB_TIMEOUT, db->spare ? 0 : 1);
 	(void)snprintf(db->error, sizeof(db->error), "the request waited %llu ms for the database",
 	               (unsigned long long)db->budget_us / 1000);
 	return false;

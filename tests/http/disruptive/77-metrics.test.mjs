@@ -8,9 +8,9 @@ import { after, test } from "node:test";
 import { expectProblem, get } from "../lib/api.mjs";
 import { databaseBack, databaseRuns, startDatabase, stopDatabase } from "../lib/database.mjs";
 import { send } from "../lib/http.mjs";
-import { BASE, CHECKOUT, config, sql, until, workers } from "../lib/instance.mjs";
+import { BASE, CHECKOUT, config, hold, q, sleep, sql, until, workers } from "../lib/instance.mjs";
 import { grown, grownBy, parse, SCRAPER, scrape, together, tryOn } from "../lib/metrics.mjs";
-import { newAdmin, newHolder, newPassword, newUser, uniqueEmail } from "../lib/users.mjs";
+import { newAdmin, newHolder, newPassword, newSession, newUser, uniqueEmail } from "../lib/users.mjs";
 
 after(databaseRuns);
 const scratch = mkdtempSync(join(tmpdir(), "latch-metrics-"));
@@ -64,6 +64,26 @@ test("metrics: without the database the counters are told, and count that it is 
 	const back = await scrape(pools[0]);
 	assert.ok(back.get("latch_database_connections_total") > seen.get("latch_database_connections_total"), "a connection was made anew");
 	assert.ok(grownBy(seen, back, "latch_database_errors_total").connect >= 1, JSON.stringify(grownBy(seen, back, "latch_database_errors_total")));
+	await Promise.all(pools.map((pool) => pool.stop()));
+});
+
+test("metrics: a request that meets a row which another holds too long is an error of the database; clean-up that does is none", async () => {
+	const pools = await together(2), user = await newSession();
+	await sql("UPDATE housekeeping SET due_at = UTC_TIMESTAMP(3)");
+	const { released } = await hold("SELECT * FROM housekeeping FOR UPDATE", 9);
+	const seen = await scrape(pools[0]), end = performance.now() + 8000;
+	/* Longer than a worker waits from one look to the next. */
+	while (performance.now() < end) {
+		for (const pool of pools)
+			assert.equal((await pool.ask("GET", "/healthz")).status, 200);
+		await sleep(200);
+	}
+	assert.deepEqual(grownBy(seen, await scrape(pools[1]), "latch_database_errors_total"), {});
+	await released;
+	const held = await hold(`SELECT id FROM users WHERE id = ${q(user.id)} FOR UPDATE`, 2.5);
+	assert.equal((await pools[1].ask("PATCH", "/users/me", { token: user.token, json: { name: "Held" } })).status, 503);
+	assert.deepEqual(grownBy(seen, await scrape(pools[0]), "latch_database_errors_total"), { locked: 1 });
+	await held.released;
 	await Promise.all(pools.map((pool) => pool.stop()));
 });
 
