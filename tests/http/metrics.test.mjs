@@ -191,10 +191,7 @@ test("lanes: one in use and one that waits are seen from another worker; of a wo
 	await until(async () => (await lanes()) === "1,1,0", 5000, "a lane in use");
 	const waiting = tryOn(second, uniqueEmail(), newPassword()).catch(() => undefined);
 	await until(async () => (await lanes()) === "1,1,1", 5000, "one that waits");
-	await each([first, second], (pool) => {
-		pool.child.kill("SIGKILL");
-		return pool.ended;
-	});
+	await each([first, second], (pool) => pool.kill());
 	assert.equal(await lanes(), "1,0,0");
 	await each([hashing, waiting], (one) => one);
 	await watch.stop();
@@ -233,22 +230,19 @@ test("caches: a worker's first sight of a token is a miss, and each further one 
 /* ---- What lasts ---- */
 
 test("counters: a worker that is killed takes none with it, and the one that comes goes on", async () => {
-	const pools = await together(2);
+	const pools = await together(2), fresh = await scrape(pools[0]);
 	await each(pools, async (pool) => {
 		for (let i = 0; i < 10; i++)
 			await pool.ask("GET", "/openapi.json");
 	});
 	const seen = await scrape(pools[0]), key = 'latch_http_requests_total{method="GET",route="/openapi.json",status="2xx"}';
-	assert.equal(seen.get(key), 20);
+	assert.equal(seen.get(key) - fresh.get(key), 20);
 	const { key_file } = pools[0];
-	await each(pools, (pool) => {
-		pool.child.kill("SIGKILL");
-		return pool.ended;
-	});
+	await each(pools, (pool) => pool.kill());
 	const next = await Pool.start({ key_file, trusted_proxies: "", metrics_addresses: SCRAPER });
 	await next.ask("GET", "/openapi.json");
 	const now = await scrape(next);
-	assert.equal(now.get(key), 21);
+	assert.equal(now.get(key), seen.get(key) + 1);
 	assert.equal(now.get("latch_worker_starts_total"), seen.get("latch_worker_starts_total") + 1);
 	assert.equal(now.get("latch_counters_start_time_seconds"), seen.get("latch_counters_start_time_seconds"));
 	assert.equal(now.get("latch_counters_shared"), 1);
@@ -263,10 +257,10 @@ test("gauges: version, schema, keys and connections are what the programs say", 
 	assert.equal(now.get('latch_schema_version{of="database"}'), now.get('latch_schema_version{of="program"}'));
 	assert.equal(now.get('latch_signing_keys{state="signing"}'), 1);
 	assert.equal(now.get("latch_database_up"), 1);
-	assert.equal(now.get("latch_worker_starts_total"), workers.length);
+	assert.ok(now.get("latch_worker_starts_total") >= workers.length);
 	assert.ok(now.get("latch_database_connections_total") >= workers.length);
 	const since = now.get("latch_counters_start_time_seconds");
-	assert.ok(Date.now() / 1000 - since >= 0 && Date.now() / 1000 - since < 600, `${since}`);
+	assert.ok(Date.now() / 1000 - since >= 0 && since > 1.7e9, `${since}`);
 });
 
 /* ---- What is made of them ---- */

@@ -46,6 +46,9 @@ export class Pool {
 		const words = [...as, "env", "-i", `PATH=${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`, ...asan, ...environment, "spawn-fcgi", "-n", "-s", pool.socket, "-M", "0666", "--", FCGI, "--config", CONF];
 		const child = pool.child = spawn(words[0], words.slice(1), { stdio: ["ignore", "ignore", "pipe"], cwd: "/" });
 		running.add(child);
+		/* A test that fails before its pool's end must not keep the runner from its own. */
+		child.unref();
+		child.stderr.unref();
 		pids.add(child.pid); /* each of these words becomes the next, and the last a worker */
 		pool.log = "";
 		child.stderr.on("data", (part) => (pool.log += part));
@@ -64,8 +67,15 @@ export class Pool {
 			...pairs.map(([name, value]) => [`HTTP_${name.toUpperCase().replaceAll("-", "_")}`, value])], body, timeout);
 	}
 
-	async stop() {
-		this.child.kill("SIGTERM");
+	async stop(signal = "SIGTERM") {
+		this.child.ref();
+		this.child.stderr.ref();
+		this.child.kill(signal);
 		await this.ended;
+	}
+
+	/** At once, in the middle of what it does. */
+	kill() {
+		return this.stop("SIGKILL");
 	}
 }
