@@ -42,7 +42,7 @@ DATADIR = $(PREFIX)/share/latch
 MANDIR = $(PREFIX)/share/man
 COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
 
-LIBRARIES = libmariadb libjwt jansson libsodium libargon2 libcrypto
+LIBRARIES = libmariadb libjwt jansson libsodium libargon2 libcrypto libcrypt
 WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wcast-qual -Wswitch-enum -Wnull-dereference $(if $(WERROR),-Werror)
 HARDENING = -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection -fPIE \
@@ -57,11 +57,12 @@ LIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
 
 SOURCES := $(wildcard fcgi-app/*/*.c)
 OBJECTS := $(SOURCES:fcgi-app/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/schema.o
-# latchctl needs no FastCGI, and the worker no commands.
+# latchctl needs no FastCGI, but JSON and the field tables; and the worker needs no commands.
 WORKER_OBJECTS := $(BUILD)/obj/main.o $(filter-out $(BUILD)/obj/ctl/%,$(OBJECTS))
 # What tests and measurements link: all but the commands, whose table is in ctl.c.
 TEST_OBJECTS := $(filter-out $(BUILD)/obj/ctl/%,$(OBJECTS))
-CTL_OBJECTS := $(BUILD)/obj/ctl.o $(filter-out $(BUILD)/obj/api/% $(BUILD)/obj/http/%,$(OBJECTS))
+CTL_OBJECTS := $(BUILD)/obj/ctl.o $(filter-out $(BUILD)/obj/api/% $(BUILD)/obj/http/%,$(OBJECTS)) \
+	$(patsubst %,$(BUILD)/obj/http/%.o,json schema)
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 MAN = latch-fcgi.8 latchctl.1 latch.conf.5
 
@@ -173,7 +174,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(TEST_OBJECTS)
 SECONDS = 60
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-%,$(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
 FUZZ_OBJECTS := $(filter $(BUILD)/obj/core/% $(BUILD)/obj/auth/% $(BUILD)/obj/http/%,$(OBJECTS))
-FUZZ_LIBS = $(shell $(PKG_CONFIG) --libs libjwt jansson libsodium libargon2 libcrypto)
+FUZZ_LIBS = $(shell $(PKG_CONFIG) --libs libjwt jansson libsodium libargon2 libcrypto libcrypt)
 FUZZ_MAIN = -fsanitize=fuzzer
 $(BUILD)/fuzz-config: WRAP = -Wl,--wrap=open
 

@@ -5,6 +5,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "auth/foreign.h"
 #include "core/log.h"
 #include "core/random.h"
 
@@ -87,10 +88,10 @@ verify(struct hasher *hasher, const struct phc *phc, struct str password)
 	return err;
 }
 
-/* A hash that another program made, with several lanes or a salt of another length. libsodium compares it too, but says of a
- * lack of memory that the password is wrong. */
+/* A hash that another program made: argon2i, or with several lanes or a salt of another length. libsodium compares it too, but
+ * says of a lack of memory that the password is wrong. */
 static enum err
-verify_foreign(struct hasher *hasher, const struct phc *phc, struct str password)
+verify_argon2(struct hasher *hasher, const struct phc *phc, struct str password)
 {
 	unsigned char hash[PHC_HASH_MAX];
 	argon2_context context = {
@@ -110,7 +111,8 @@ verify_foreign(struct hasher *hasher, const struct phc *phc, struct str password
 
 	if (err != OK)
 		return err;
-	const int rc = argon2id_verify_ctx(&context, (const char *)phc->hash); /* in constant time */
+	/* In constant time. */
+	const int rc = argon2_verify_ctx(&context, (const char *)phc->hash, phc->argon2i ? Argon2_i : Argon2_id);
 	leave(hasher);
 	sodium_memzero(hash, sizeof(hash));
 	if (rc == ARGON2_OK)
@@ -121,20 +123,53 @@ verify_foreign(struct hasher *hasher, const struct phc *phc, struct str password
 	return ERR_INTERNAL;
 }
 
+/* A wrong password costs a hash of today besides, as a right one does, which is hashed anew: so a refusal takes no less time
+ * than one of somebody who is not there, however cheap the old hash is. That there is no lane for it changes nothing: else who
+ * guesses would hear "busy" and not be counted. */
+static enum err
+verify_foreign(struct hasher *hasher, const struct foreign *foreign, struct str password)
+{
+	enum err err = enter(hasher);
+
+	if (err != OK)
+		return err;
+	err = foreign_verify(foreign, password);
+	leave(hasher);
+	if (err == ERR_CREDENTIALS && verify(hasher, &hasher->today, password) != ERR_CREDENTIALS)
+		log_warn("a wrong password for a hash of another kind was refused without the usual delay");
+	return err;
+}
+
 enum err
 password_verify(struct hasher *hasher, const char *text, struct str password)
 {
 	struct phc phc;
+	struct foreign foreign;
 
-	/* As if there were no such user: that there is one is nobody's business. An account without a password has "". */
-	if (!phc_read(text, &phc)) {
-		if (text[0] != '\0')
-			log_error("argon2: a stored hash is malformed or too costly");
-		return password_verify_nobody(hasher, password);
+	if (phc_read(text, &phc)) {
+		const bool ours = !phc.argon2i && phc.parallelism == 1 && phc.salt_n == SALT;
+		return ours ? verify(hasher, &phc, password) : verify_argon2(hasher, &phc, password);
 	}
-	if (phc.parallelism != 1 || phc.salt_n != SALT)
-		return verify_foreign(hasher, &phc, password);
-	return verify(hasher, &phc, password);
+	const char *wrong = foreign_read(text, &foreign);
+	if (wrong == NULL)
+		return verify_foreign(hasher, &foreign, password);
+	/* As if there were no such user: that there is one is nobody's business. An account may have no password yet. */
+	if (text[0] != '\0')
+		log_error("a stored password hash %s", wrong);
+	return password_verify_nobody(hasher, password);
+}
+
+const char *
+password_hash_refused(const char *text)
+{
+	struct phc phc;
+	struct foreign foreign;
+
+	if (phc_read(text, &phc))
+		return NULL;
+	if (str_starts(str_of(text), STR("$argon2")))
+		return "is no argon2 hash that latch takes: malformed, of another kind or too costly; see latchctl(1)";
+	return foreign_read(text, &foreign);
 }
 
 /* Today's with salt and hash all zero, a hash that no password is known for: it costs what a real one costs. */
@@ -151,6 +186,6 @@ password_outdated(const struct hasher *hasher, const char *text)
 {
 	struct phc phc;
 
-	return !phc_read(text, &phc) || phc.memory_kib != hasher->today.memory_kib || phc.passes != hasher->today.passes
-	    || phc.parallelism != 1 || phc.salt_n != SALT;
+	return !phc_read(text, &phc) || phc.argon2i || phc.memory_kib != hasher->today.memory_kib
+	    || phc.passes != hasher->today.passes || phc.parallelism != 1 || phc.salt_n != SALT;
 }

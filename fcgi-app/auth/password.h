@@ -2,8 +2,9 @@
  * password.h: password hashes: argon2id (RFC 9106) as PHC strings (auth/phc.h), in hash lanes.
  *
  * By libsodium: it looks at run time which vector instructions there are, and takes three quarters of the time that Debian's
- * libargon2 takes (docs/bench.md). By libargon2 where libsodium cannot: hashes of several lanes or with another salt, which
- * other programs made; the next log-in makes them anew.
+ * libargon2 takes (docs/bench.md). By libargon2 where libsodium cannot: argon2i, hashes of several lanes or with another salt,
+ * which other programs made. Hashes of other kinds, of users who were brought along, by auth/foreign.h. The next log-in makes
+ * all of these anew.
  */
 #ifndef LATCH_AUTH_PASSWORD_H
 #define LATCH_AUTH_PASSWORD_H
@@ -31,9 +32,12 @@ bool password_busy(const struct hasher *hasher);
  * ERR_INTERNAL: out of memory. */
 enum err password_hash(struct hasher *hasher, struct str password, char out[PHC_SIZE]) MUST_USE;
 
-/* Compares with a PHC string in constant time. ERR_CREDENTIALS: not that password. A string that
- * phc_read does not take fits no password, at the cost of today's hash; but for "", which is none, that is logged. ERR_BUSY. ERR_INTERNAL: out of memory. */
+/* Compares with a PHC string, or a hash of auth/foreign.h, in constant time. ERR_CREDENTIALS: not that password. A text that
+ * password_hash_refused complains about fits no password, at the cost of today's hash. ERR_BUSY. ERR_INTERNAL: out of memory. */
 enum err password_verify(struct hasher *hasher, const char *text, struct str password) MUST_USE;
+
+/* NULL: password_verify can verify such a hash. Else what is wrong with it, to go on behind its field's name: "is ...". */
+const char *password_hash_refused(const char *text) MUST_USE;
 
 /* For a user who is not there, at the cost of a hash with today's parameters: ERR_CREDENTIALS; ERR_BUSY, ERR_INTERNAL. */
 enum err password_verify_nobody(struct hasher *hasher, struct str password) MUST_USE;

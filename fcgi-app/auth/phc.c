@@ -28,9 +28,10 @@ read_parameter(struct str *rest, const char *name, char end, uint32_t max, uint3
 bool
 phc_read(const char *text, struct phc *out)
 {
-	const struct str head = STR("$argon2id$v=19$");
 	struct str rest = str_of(text);
 
+	out->argon2i = str_starts(rest, STR("$argon2i$"));
+	const struct str head = out->argon2i ? STR("$argon2i$v=19$") : STR("$argon2id$v=19$");
 	if (rest.n >= PHC_SIZE || !str_starts(rest, head))
 		return false;
 	rest.p += head.n;
@@ -52,6 +53,6 @@ phc_write(const struct phc *phc, char out[PHC_SIZE])
 
 	(void)base64_encode(phc->salt, phc->salt_n, salt);
 	(void)base64_encode(phc->hash, phc->hash_n, hash);
-	(void)snprintf(out, PHC_SIZE, "$argon2id$v=19$m=%u,t=%u,p=%u$%s$%s", phc->memory_kib, phc->passes, phc->parallelism,
-	               salt, hash);
+	(void)snprintf(out, PHC_SIZE, "$argon2%s$v=19$m=%u,t=%u,p=%u$%s$%s", phc->argon2i ? "i" : "id", phc->memory_kib,
+	               phc->passes, phc->parallelism, salt, hash);
 }

@@ -1,6 +1,6 @@
 /*
  * phc.h: argon2id hashes as PHC strings (github.com/P-H-C/phc-string-format): $argon2id$v=19$m=19456,t=2,p=1$salt$hash, salt
- * and hash in base64 without padding.
+ * and hash in base64 without padding. argon2i, which other programs make, is read as well.
  */
 #ifndef LATCH_AUTH_PHC_H
 #define LATCH_AUTH_PHC_H
@@ -16,6 +16,7 @@ enum {
 };
 
 struct phc {
+	bool argon2i; /* and not argon2id */
 	uint32_t memory_kib, passes, parallelism;
 	unsigned char salt[PHC_SALT_MAX], hash[PHC_HASH_MAX];
 	size_t salt_n, hash_n;

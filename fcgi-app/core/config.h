@@ -22,7 +22,7 @@ enum token_alg { TOKEN_ES256, TOKEN_RS256, TOKEN_HS256 };
 
 /* What argon2id may cost at most, whether the configuration asks or a stored hash. The work is memory times passes: under a
  * second. */
-enum { ARGON2_MEMORY_KIB_MAX = 262144, ARGON2_PASSES_MAX = 16, ARGON2_PARALLELISM_MAX = 4, ARGON2_WORK_MAX = 1048576 };
+enum { ARGON2_MEMORY_KIB_MAX = 262144, ARGON2_PASSES_MAX = 16, ARGON2_PARALLELISM_MAX = 8, ARGON2_WORK_MAX = 1048576 };
 
 struct config {
 	char public_url[CONFIG_TEXT_MAX]; /* no slash at the end */
