@@ -29,7 +29,7 @@ enum foreign_kind {
 /* About a second of work each, for a password of usual length: a database must not decide what we spend. */
 enum {
 	BCRYPT_COST_MIN = 4,
-	BCRYPT_COST_MAX = 13, /* 2^13 rounds */
+	BCRYPT_COST_MAX = 14, /* 2^14 rounds */
 	SHA512_CRYPT_ROUNDS_DEFAULT = 5000,
 	SHA512_CRYPT_ROUNDS_MIN = 1000,
 	SHA512_CRYPT_ROUNDS_MAX = 1000000,
@@ -38,7 +38,7 @@ enum {
 	YESCRYPT_KIB_MAX = 262144,
 	PHPASS_LOG2_MIN = 7,
 	PHPASS_LOG2_MAX = 18, /* 2^18 rounds */
-	DJANGO_ITERATIONS_MAX = 1500000,
+	DJANGO_ITERATIONS_MAX = 2000000,
 };
 
 /* The parts point into the text that was read. */

@@ -131,9 +131,9 @@ static const char too_costly[] = "costs more", malformed[] = "is malformed", oth
 static const struct {
 	const char *text, *says;
 } refused[] = {
-	{ "$2y$14$" SALT53, too_costly },
+	{ "$2y$15$" SALT53, too_costly },
 	{ "$2y$31$" SALT53, too_costly },
-	{ "$wp$2y$14$" SALT53, too_costly },
+	{ "$wp$2y$15$" SALT53, too_costly },
 	{ "$2y$03$" SALT53, malformed },
 	{ "$2y$5$" SALT53, malformed },
 	{ "$2y$ 5$" SALT53, malformed },
@@ -166,7 +166,7 @@ static const struct {
 	{ "$P$44vYc48GqNgilmMEAtLKxA.XIAaZqX/", malformed },
 	{ "$P$z4vYc48GqNgilmMEAtLKxA.XIAaZqX/", malformed },
 	{ "$P$", malformed },
-	{ "pbkdf2_sha256$1500001$salt$" HASH44, too_costly },
+	{ "pbkdf2_sha256$2000001$salt$" HASH44, too_costly },
 	{ "pbkdf2_sha256$99999999999$salt$" HASH44, too_costly },
 	{ "pbkdf2_sha256$0$salt$" HASH44, malformed },
 	{ "pbkdf2_sha256$-1$salt$" HASH44, malformed },
@@ -204,11 +204,11 @@ static void
 the_most_that_is_taken_is_taken(void **state)
 {
 	static const char *const most[] = {
-		"$2y$13$" SALT53,
+		"$2y$14$" SALT53,
 		"$6$rounds=1000000$salt$" HASH86,
 		"$y$jDT$salt$" HASH43,
 		"$P$G4vYc48GqNgilmMEAtLKxA.XIAaZqX/",
-		"pbkdf2_sha256$1500000$salt$" HASH44,
+		"pbkdf2_sha256$2000000$salt$" HASH44,
 	};
 
 	(void)state;
