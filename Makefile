@@ -62,7 +62,7 @@ WORKER_OBJECTS := $(BUILD)/obj/main.o $(filter-out $(BUILD)/obj/ctl/%,$(OBJECTS)
 # What tests and measurements link: all but the commands, whose table is in ctl.c.
 TEST_OBJECTS := $(filter-out $(BUILD)/obj/ctl/%,$(OBJECTS))
 CTL_OBJECTS := $(BUILD)/obj/ctl.o $(filter-out $(BUILD)/obj/api/% $(BUILD)/obj/http/%,$(OBJECTS)) \
-	$(patsubst %,$(BUILD)/obj/http/%.o,json schema)
+	$(patsubst %,$(BUILD)/obj/http/%.o,csv json schema)
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 MAN = latch-fcgi.8 latchctl.1 latch.conf.5
 

@@ -6,6 +6,7 @@
 
 #include "core/process.h"
 #include "ctl/command.h"
+#include "http/json.h"
 
 /* ---- The options -------------------------------------------------------------------------------------------------- */
 
@@ -13,6 +14,9 @@
 
 /* clang-format off */
 static const struct command_option
+	opt_allow_admin = { "allow-admin", NULL, AT(allow_admin), "take lines that give somebody the role admin" },
+	opt_dry_run = { "dry-run", NULL, AT(dry_run), "say what would be done, and do nothing" },
+	opt_format = { "format", "FORMAT", AT(format), "jsonl or csv" },
 	opt_generate_password = { "generate-password", NULL, AT(generate_password), "make a password, and print it" },
 	opt_if_missing = { "if-missing", NULL, AT(if_missing), "do nothing where there is one already" },
 	opt_name = { "name", "NAME", AT(name), "what the user is called" },
@@ -74,6 +78,16 @@ const struct command commands[] = {
 	  .options = { &opt_yes },
 	  .help = "remove a user and all that is theirs",
 	  .run = command_user_delete },
+	{ .name = "user import",
+	  .operands = "FILE",
+	  .options = { &opt_format, &opt_dry_run, &opt_allow_admin },
+	  .help = "add the users of a file, with the password hashes that they have elsewhere",
+	  .run = command_user_import },
+	{ .name = "user export",
+	  .operands = "",
+	  .options = { &opt_format, &opt_yes },
+	  .help = "write all users to standard output, as user import takes them",
+	  .run = command_user_export },
 	{ .name = "help",
 	  .operands = "[COMMAND...]",
 	  .help = "print how a command is called",
@@ -227,6 +241,7 @@ main(int argc, char **argv)
 	int words = 0;
 
 	process_harden();
+	json_init();
 	if (!read_general(argc, argv, &line)) {
 		(void)fputs("latchctl --help names the commands\n", stderr);
 		return EXIT_USAGE;

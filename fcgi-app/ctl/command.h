@@ -9,13 +9,13 @@
 #include "service/app.h"
 
 /* Failed: nothing more is to be had from trying again. Missing: there is no such user, role, key or session. Away: the
- * database is not to be had, or did not do it; another time it may. */
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_MISSING = 3, EXIT_AWAY = 4 };
+ * database is not to be had, or did not do it; another time it may. Refused: done, but for some of what was asked for. */
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_MISSING = 3, EXIT_AWAY = 4, EXIT_REFUSED = 5 };
 
 /* The values of the options that were given: false and NULL where one was not. */
 struct options {
-	const char *username, *name;
-	bool generate_password, if_missing, now, yes;
+	const char *username, *name, *format;
+	bool generate_password, if_missing, now, yes, dry_run, allow_admin;
 };
 
 /* An option that commands name in their rows. */
@@ -88,6 +88,8 @@ int command_user_list(struct app *app, const struct options *options, char **ope
 int command_user_set_password(struct app *app, const struct options *options, char **operands);
 int command_user_disable(struct app *app, const struct options *options, char **operands);
 int command_user_enable(struct app *app, const struct options *options, char **operands);
+int command_user_import(struct app *app, const struct options *options, char **operands);
+int command_user_export(struct app *app, const struct options *options, char **operands);
 int command_user_delete(struct app *app, const struct options *options, char **operands);
 
 #endif

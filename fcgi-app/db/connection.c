@@ -8,11 +8,11 @@
 #include "core/metrics.h"
 #include "db/handle.h"
 
-static const struct stmt_table *const service_tables[] = { &users_statements,        &sessions_statements,
-	                                                       &signing_keys_statements, &throttles_statements,
-	                                                       &housekeeping_statements, &changes_statements,
-	                                                       &roles_statements,        &user_admin_statements,
-	                                                       &migrations_statements,   &server_statements };
+static const struct stmt_table *const service_tables[] = {
+	&users_statements,        &user_admin_statements, &user_import_statements,  &sessions_statements,
+	&signing_keys_statements, &throttles_statements,  &housekeeping_statements, &changes_statements,
+	&roles_statements,        &migrations_statements, &server_statements
+};
 static const struct stmt_table *const owner_tables[] = { &migrations_statements };
 
 /* The server's headers have spelt its name in two ways. */

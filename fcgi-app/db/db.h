@@ -73,9 +73,9 @@ struct stmt_table {
 	bool rare;
 };
 
-extern const struct stmt_table users_statements, user_admin_statements, sessions_statements, signing_keys_statements,
-	throttles_statements, housekeeping_statements, changes_statements, roles_statements, migrations_statements,
-	server_statements;
+extern const struct stmt_table users_statements, user_admin_statements, user_import_statements, sessions_statements,
+	signing_keys_statements, throttles_statements, housekeeping_statements, changes_statements, roles_statements,
+	migrations_statements, server_statements;
 
 /* ---- Parameters ------------------------------------------------------------------------------------------------ */
 
@@ -135,6 +135,12 @@ enum err db_row(struct db *db, const struct stmt *stmt, const struct arg *args, 
  * rows than that are ERR_DB: a list is bounded by its LIMIT. */
 enum err db_rows(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n, void *rows_out,
                  size_t row_size, size_t max, size_t *n_out) MUST_USE;
+
+/* Runs a statement that gives no rows for many rows of parameters, in one round trip: args has stmt->params texts or NULLs for
+ * each, row after row. Within a transaction: when one of them fails, those before it may be done. It counts for no request's
+ * budget. ERR_DUPLICATE. */
+enum { BULK_ROWS_MAX = 500, BULK_PARAMS_MAX = 12 };
+enum err db_run_bulk(struct db *db, const struct stmt *stmt, const struct arg *args, size_t rows) MUST_USE;
 
 /* Runs `work` in a transaction: committed when it returns OK, else rolled back. Begun again, at most twice, when the
  * server chose it as the loser of a deadlock: so `work` may run more than once. */

@@ -1,6 +1,6 @@
 /*
- * handle.h: the inside of a struct db, for connection.c, which makes and ends connections, and statement.c, which runs
- * statements on them: in one file they were too long to be read. mysql.h is included here alone, and this by no others.
+ * handle.h: the inside of a struct db, for connection.c, which makes and ends connections, and statement.c and bulk.c, which
+ * run statements on them: in one file they were too long to be read. mysql.h is included here alone, and this by no others.
  */
 #ifndef LATCH_DB_HANDLE_H
 #define LATCH_DB_HANDLE_H

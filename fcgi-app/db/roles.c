@@ -39,6 +39,7 @@ enum {
 	GRANT,
 	REVOKE,
 	WRITE_DOWN,
+	IMPORT,
 };
 
 static const struct stmt stmts[] = {
@@ -105,6 +106,7 @@ static const struct stmt stmts[] = {
 	                 .sql = "UPDATE users SET roles = (SELECT COALESCE(GROUP_CONCAT(role ORDER BY role), '') FROM "
 	                        "user_roles WHERE user_id = users.id), updated_at = UTC_TIMESTAMP(3) WHERE id = ?",
 	                 .params = 1 },
+	[IMPORT] = { .name = "roles import", .sql = "INSERT INTO user_roles (user_id, role) VALUES (?, ?)", .params = 2 },
 };
 
 const struct stmt_table roles_statements = { .stmts = stmts, .n = COUNT(stmts), .rare = true };
@@ -207,4 +209,25 @@ enum err
 roles_revoke(struct db *db, const struct uuid *user, struct str name)
 {
 	return change_user(db, REVOKE, user, name);
+}
+
+enum err
+roles_import(struct db *db, const struct user *const users[], size_t n)
+{
+	static struct arg args[2 * BULK_ROWS_MAX];
+	size_t rows = 0;
+	enum err err = OK;
+
+	for (size_t i = 0; i < n && err == OK; i++) {
+		struct str rest = str_of(users[i]->roles);
+		while (rest.n > 0 && err == OK) {
+			args[2 * rows] = arg_uuid(&users[i]->id);
+			args[2 * rows + 1] = arg_str(str_cut(&rest, ','));
+			if (++rows == BULK_ROWS_MAX) {
+				err = db_run_bulk(db, &stmts[IMPORT], args, rows);
+				rows = 0;
+			}
+		}
+	}
+	return err == OK ? db_run_bulk(db, &stmts[IMPORT], args, rows) : err;
 }

@@ -1,0 +1,271 @@
+#include "http/csv.h"
+
+#include <string.h>
+
+enum { RECORD_MAX = 8192 };
+
+bool
+csv_is_open(struct str text)
+{
+	bool open = false;
+
+	for (size_t i = 0; i < text.n; i++)
+		open = open != (text.p[i] == '"');
+	return open;
+}
+
+/* ---- Decoding ---------------------------------------------------------------------------------------------------- */
+
+static struct str
+behind(struct str s, size_t n)
+{
+	return (struct str){ s.p + n, s.n - n };
+}
+
+/* The inside of quotes, from behind the first one, into text; *rest is then what stands behind the last one. */
+static bool
+take_quoted(struct str *rest, char *text, size_t *n)
+{
+	for (size_t i = 0; i < rest->n; i++) {
+		const bool quote = rest->p[i] == '"';
+		if (quote && (i + 1 == rest->n || rest->p[i + 1] != '"')) {
+			*rest = behind(*rest, i + 1);
+			return true;
+		}
+		text[(*n)++] = rest->p[i];
+		i += quote ? 1 : 0;
+	}
+	return false;
+}
+
+/* The next cell; *rest is absent behind the last. */
+static bool
+take_cell(struct str *rest, struct arena *arena, struct str *out)
+{
+	if (rest->n == 0 || rest->p[0] != '"') {
+		*out = str_cut(rest, ',');
+		return out->n == 0 || memchr(out->p, '"', out->n) == NULL;
+	}
+	char *text = arena_alloc(arena, rest->n);
+	size_t n = 0;
+	*rest = behind(*rest, 1);
+	if (text == NULL || !take_quoted(rest, text, &n))
+		return false;
+	*out = (struct str){ text, n };
+	if (rest->n == 0)
+		rest->p = NULL;
+	else if (rest->p[0] == ',')
+		*rest = behind(*rest, 1);
+	else
+		return false;
+	return true;
+}
+
+static const char not_csv[] = "is no CSV: a quote stands where none can, or is not closed";
+
+static enum err
+complain(const char **detail, const char *text)
+{
+	*detail = text;
+	return ERR_BAD_REQUEST;
+}
+
+static enum err
+split(struct str record, struct arena *arena, struct str cells[CSV_COLUMNS_MAX], size_t *n, const char **detail)
+{
+	*n = 0;
+	while (record.p != NULL) {
+		if (*n == CSV_COLUMNS_MAX)
+			return complain(detail, "has more than 64 columns");
+		if (!take_cell(&record, arena, &cells[(*n)++]))
+			return complain(detail, not_csv);
+	}
+	return OK;
+}
+
+static const struct field *
+find_field(const struct schema *schema, struct str name)
+{
+	for (size_t i = 0; i < schema->n; i++)
+		if (str_eq_nocase(name, str_of(schema->fields[i].name)))
+			return &schema->fields[i];
+	return NULL;
+}
+
+static bool
+has_column(const struct csv_columns *columns, const struct field *field)
+{
+	for (size_t i = 0; i < columns->n; i++)
+		if (columns->fields[i] == field)
+			return true;
+	return false;
+}
+
+enum err
+csv_read_columns(const struct schema *schema, struct str record, struct arena *arena, struct csv_columns *out,
+                 struct str *unknown, const char **detail)
+{
+	struct str cells[CSV_COLUMNS_MAX];
+	size_t n;
+	const enum err err = split(record, arena, cells, &n, detail);
+
+	*out = (struct csv_columns){ .n = 0 };
+	*unknown = (struct str){ 0 };
+	for (size_t i = 0; err == OK && i < n; i++) {
+		const struct str name = str_trim(cells[i]);
+		const struct field *field = find_field(schema, name);
+		if (field != NULL && has_column(out, field))
+			return complain(detail, "names a column twice");
+		if (field == NULL)
+			*unknown = unknown->p == NULL
+			             ? name
+			             : str_printf(arena, "%.*s, %.*s", (int)unknown->n, unknown->p, (int)name.n, name.p);
+		out->fields[out->n++] = field;
+	}
+	return err;
+}
+
+static void
+accept_bool(const struct field *field, struct str cell, struct maybe_bool *out, struct reason *why)
+{
+	const bool yes = str_eq_nocase(cell, STR("true")) || str_eq(cell, STR("1"));
+
+	if (!yes && !str_eq_nocase(cell, STR("false")) && !str_eq(cell, STR("0")))
+		(void)reason_field(why, field->name, "wrong_type", "must be true or false");
+	out->state = yes ? BOOL_TRUE : BOOL_FALSE;
+}
+
+static void
+accept_list(const struct field *field, struct str cell, struct arena *arena, struct strs *out, struct reason *why)
+{
+	struct str *items = arena_alloc(arena, (field->most + 1) * sizeof(*items));
+	size_t n = 0;
+
+	while (cell.p != NULL && items != NULL) {
+		if (n == field->most) {
+			(void)reason_field(why, field->name, "too_long", "has too many items");
+			return;
+		}
+		field_accept_item(field, str_trim(str_cut(&cell, ',')), arena, &items[n++], why);
+	}
+	*out = (struct strs){ items, n };
+}
+
+static void
+accept(const struct field *field, struct str cell, struct arena *arena, void *out, struct reason *why)
+{
+	void *member = (char *)out + field->at;
+
+	if (field->kind == KIND_MAYBE_BOOL)
+		accept_bool(field, cell, member, why);
+	else if (field->kind == KIND_STRS)
+		accept_list(field, cell, arena, member, why);
+	else
+		field_accept(field, cell, arena, out, why);
+}
+
+enum err
+csv_decode(const struct schema *schema, const struct csv_columns *columns, struct str record, struct arena *arena,
+           void **out, struct reason *why, const char **detail)
+{
+	struct str cells[CSV_COLUMNS_MAX];
+	size_t n;
+	const enum err err = split(record, arena, cells, &n, detail);
+
+	*out = arena_alloc(arena, schema->size);
+	if (err != OK)
+		return err;
+	if (*out == NULL)
+		return ERR_INTERNAL;
+	if (n != columns->n)
+		return complain(detail, n < columns->n ? "has fewer cells than there are columns"
+		                                       : "has more cells than there are columns");
+	for (size_t i = 0; i < schema->n; i++) {
+		const struct field *field = &schema->fields[i];
+		struct str cell = { 0 };
+		for (size_t k = 0; k < n; k++)
+			if (columns->fields[k] == field)
+				cell = cells[k];
+		if (cell.n > 0)
+			accept(field, cell, arena, *out, why);
+		else
+			field_missing(field, why);
+	}
+	return why->n > 0 ? ERR_FIELDS : OK;
+}
+
+/* ---- Encoding ---------------------------------------------------------------------------------------------------- */
+
+static void
+put(struct str *out, char *text, char c)
+{
+	if (out->n < RECORD_MAX)
+		text[out->n] = c;
+	out->n++;
+}
+
+static void
+put_cell(struct str *out, char *text, struct str cell)
+{
+	bool quoted = cell.n > 0 && (cell.p[0] == ' ' || cell.p[cell.n - 1] == ' ');
+
+	for (size_t i = 0; i < cell.n; i++)
+		quoted = quoted || strchr("\",\r\n", cell.p[i]) != NULL;
+	if (quoted)
+		put(out, text, '"');
+	for (size_t i = 0; i < cell.n; i++) {
+		if (cell.p[i] == '"')
+			put(out, text, '"');
+		put(out, text, cell.p[i]);
+	}
+	if (quoted)
+		put(out, text, '"');
+}
+
+static struct str
+cell_of(const struct field *field, const void *in, char time[TIMESTAMP_SIZE])
+{
+	const void *member = (const char *)in + field->at;
+
+	if (field->kind == KIND_BOOL)
+		return *(const bool *)member ? STR("true") : STR("false");
+	if (field->kind == KIND_TIMESTAMP) {
+		if (field->nullable && ((const struct timestamp *)member)->ms == 0)
+			return STR("");
+		timestamp_format(*(const struct timestamp *)member, time);
+		return str_of(time);
+	}
+	return str_of(member); /* text, words, an id */
+}
+
+static enum err
+encode(const struct schema *schema, const void *in, struct arena *arena, struct str *out)
+{
+	char time[TIMESTAMP_SIZE];
+	char *text = arena_alloc(arena, RECORD_MAX);
+
+	*out = (struct str){ text, 0 };
+	if (text == NULL)
+		return ERR_INTERNAL;
+	for (size_t i = 0; i < schema->n; i++) {
+		const struct field *field = &schema->fields[i];
+		if (i > 0)
+			put(out, text, ',');
+		put_cell(out, text, in != NULL ? cell_of(field, in, time) : str_of(field->name));
+	}
+	put(out, text, '\r');
+	put(out, text, '\n');
+	return out->n <= RECORD_MAX ? OK : ERR_INTERNAL;
+}
+
+enum err
+csv_encode_columns(const struct schema *schema, struct arena *arena, struct str *out)
+{
+	return encode(schema, NULL, arena, out);
+}
+
+enum err
+csv_encode(const struct schema *schema, const void *in, struct arena *arena, struct str *out)
+{
+	return encode(schema, in, arena, out);
+}
