@@ -87,7 +87,8 @@ progress_tell(struct progress *p)
 	if (now - p->told_us < (on_terminal() ? BAR_US : LINE_US))
 		return;
 	p->told_us = now;
-	if (on_terminal())
+	p->shown = on_terminal();
+	if (p->shown)
 		tell_bar(p);
 	else
 		tell_line(p);
@@ -97,9 +98,9 @@ progress_tell(struct progress *p)
 void
 progress_clear(struct progress *p)
 {
-	if (!on_terminal())
+	if (!p->shown)
 		return;
 	(void)fputs("\r\033[K", stdout);
 	(void)fflush(stdout);
-	p->told_us = clock_mono_us();
+	p->shown = false;
 }

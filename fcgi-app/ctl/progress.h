@@ -2,6 +2,7 @@
 #ifndef LATCH_CTL_PROGRESS_H
 #define LATCH_CTL_PROGRESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct progress {
@@ -10,6 +11,7 @@ struct progress {
 	uint64_t done;
 	uint64_t expected; /* about how many; 0: not known */
 	uint64_t began_us, told_us;
+	bool shown; /* the bar stands on the terminal */
 };
 
 struct progress progress_begin(const char *name, const char *verb, uint64_t expected);

@@ -71,6 +71,7 @@ read_record(struct source *source, int *last)
 {
 	size_t n = 0;
 	bool quoted = false;
+	int before = ',';
 
 	source->line = source->lines + 1;
 	source->too_long = false;
@@ -78,7 +79,10 @@ read_record(struct source *source, int *last)
 		const int c = *last = next_byte(source);
 		if (c == EOF || (c == '\n' && !(quoted && source->csv)))
 			break;
-		quoted = quoted != (c == '"');
+		/* A quote opens a cell at its beginning only; and within one two of them are one. */
+		if (c == '"' && (quoted || before == ',' || before == '"'))
+			quoted = !quoted;
+		before = c;
 		if (n < SOURCE_RECORD_MAX)
 			source->text[n++] = (char)c;
 		else

@@ -4,16 +4,6 @@
 
 enum { RECORD_MAX = 8192 };
 
-bool
-csv_is_open(struct str text)
-{
-	bool open = false;
-
-	for (size_t i = 0; i < text.n; i++)
-		open = open != (text.p[i] == '"');
-	return open;
-}
-
 /* ---- Decoding ---------------------------------------------------------------------------------------------------- */
 
 static struct str

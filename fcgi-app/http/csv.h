@@ -12,9 +12,6 @@
 
 enum { CSV_COLUMNS_MAX = 64 };
 
-/* Whether the text ends within quotes: a record is not over at a line's end then. */
-bool csv_is_open(struct str text);
-
 /* What the columns of a file are: NULL for one that is no field. */
 struct csv_columns {
 	const struct field *fields[CSV_COLUMNS_MAX];

@@ -1,0 +1,301 @@
+import assert from "node:assert/strict";
+import { readFileSync, statSync } from "node:fs";
+import { test } from "node:test";
+import { expectProblem } from "./lib/api.mjs";
+import { counts, fileOf, hashOf, importRows, importText, jsonl, LONG, LONG_72, PLAIN, UNICODE, vectors } from "./lib/import.mjs";
+import { CONF, ctl, CTL, ctlOk, q, run, spawn, sql, until } from "./lib/instance.mjs";
+import { forgive, login, newAdmin, newPassword, newRole, newUser, tryLogin, unique, uniqueEmail } from "./lib/users.mjs";
+
+const hashIn = async (email) => (await sql(`SELECT password_hash FROM users WHERE email = ${q(email)}`))[0]?.[0];
+const countOf = async (where) => Number((await sql(`SELECT COUNT(*) FROM users WHERE ${where}`))[0][0]);
+
+async function imported(rows, args) {
+	const done = await importRows(rows, args);
+	assert.equal(done.code, 0, done.stdout + done.stderr);
+	assert.equal(done.stderr, "");
+	assert.deepEqual(counts(done.stdout).added, rows.length, done.stdout);
+	return done;
+}
+
+/* ---- Log-in with what came along ----------------------------------------------------------------------------------- */
+
+test("import: whoever is brought along logs in with the old password, once by the old hash and from then on by argon2id", async () => {
+	const users = vectors.map(({ password, hash }) => ({ email: uniqueEmail(), password, hash }));
+	await imported(users.map(({ email, hash }) => ({ email, password_hash: hash })));
+	for (const user of users) {
+		assert.equal(await hashIn(user.email), user.hash);
+		expectProblem(await tryLogin(user.email, `${user.password.slice(0, 10)}x`), "invalid_credentials");
+		await login(user);
+		const renewed = await hashIn(user.email);
+		assert.match(renewed, /^\$argon2id\$v=19\$m=\d+,t=\d+,p=1\$/, user.hash);
+		await login(user);
+		assert.equal(await hashIn(user.email), renewed, "not once more");
+		expectProblem(await tryLogin(user.email, `${user.password.slice(0, 10)}x`), "invalid_credentials");
+	}
+});
+
+test("import: what bcrypt cut off counts once the password was hashed anew", async () => {
+	const email = uniqueEmail();
+	await imported([{ email, password_hash: hashOf("$2y$", LONG) }]);
+	await login({ email, password: LONG });
+	for (const password of [LONG_72, `${LONG_72}-and-something-else`])
+		expectProblem(await tryLogin(email, password), "invalid_credentials");
+	await forgive({ email });
+	await login({ email, password: LONG });
+});
+
+test("import: a password of code points beyond ASCII is compared byte by byte", async () => {
+	const email = uniqueEmail();
+	await imported([{ email, password_hash: hashOf("$6$", UNICODE) }]);
+	expectProblem(await tryLogin(email, UNICODE.normalize("NFD")), "invalid_credentials");
+	await login({ email, password: UNICODE });
+});
+
+test("import: hashes that cost too much or that nobody knows are refused, and put there by hand they fit no password", async () => {
+	const hashes = [hashOf("$2y$05$").replace("$05$", "$15$"), hashOf("$6$").replace("$6$", "$6$rounds=1000001$"), hashOf("pbkdf2_sha256$1000").replace("$1000$", "$2000001$"), hashOf("$y$j75$").replace("$j75$", "$jET$"), hashOf("$P$B").replace("$P$B", "$P$H"), hashOf("$wp$2y$05$").replace("$05$", "$31$"), "$1$salt$qJH7.N4xYta3aEG/dfqo/0", "5f4dcc3b5aa765d61d8327deb882cf99", "x", hashOf("$2y$").slice(0, -1)];
+	const done = await importRows(hashes.map((hash) => ({ email: uniqueEmail(), password_hash: hash })));
+	assert.equal(done.code, 5, done.stderr);
+	const lines = done.stderr.trim().split("\n");
+	assert.equal(lines.length, hashes.length, done.stderr);
+	lines.forEach((line, i) => assert.match(line, new RegExp(`^line ${i + 1}: password_hash is (malformed|of a kind|costs more)|^line ${i + 1}: password_hash costs more`), line));
+	assert.ok(!done.stderr.includes(hashes[7]), "a hash is no business of a log");
+	for (const hash of hashes) {
+		const user = await newUser();
+		await sql(`UPDATE users SET password_hash = ${q(hash)} WHERE id = ${q(user.id)}`);
+		const from = performance.now();
+		expectProblem(await tryLogin(user.email, PLAIN), "invalid_credentials");
+		assert.ok(performance.now() - from < 1500, hash);
+	}
+});
+
+test("import: a refusal by a cheap old hash takes no less time than one of somebody who is not there", async () => {
+	const email = uniqueEmail(), times = { there: [], nobody: [] };
+	await imported([{ email, password_hash: hashOf("pbkdf2_sha256$1000") }]);
+	for (let i = 0; i < 5; i++) {
+		for (const [what, who] of [["there", email], ["nobody", uniqueEmail()]]) {
+			const from = performance.now();
+			expectProblem(await tryLogin(who, newPassword()), "invalid_credentials");
+			times[what].push(performance.now() - from);
+		}
+	}
+	const least = (list) => Math.min(...list);
+	assert.ok(least(times.there) > least(times.nobody) * 0.75, `${least(times.there)} ms, nobody ${least(times.nobody)} ms`);
+});
+
+/* ---- What is taken ------------------------------------------------------------------------------------------------- */
+
+test("import: every member arrives, and roles agree in both places", async () => {
+	const admin = await newAdmin(), roles = [await newRole(admin), await newRole(admin)].sort();
+	const row = { id: "01932c07-209c-7c11-8b0e-6a3f5d2e9c41".replace("6a3f5d2e9c41", unique("").slice(0, 12)), email: uniqueEmail("Kept.As.Typed"), username: unique("Imp"), name: "Jürgen \"Q\", Müller", phone_number: "+4930123456", email_verified: true, status: "disabled", password_hash: hashOf("$2y$"), roles: [...roles].reverse().concat(roles[0]), created_at: "2019-02-28T23:59:59.123+01:00", last_login_at: "2020-02-29 12:00:00" };
+	await imported([row]);
+	const [[id, email, username, name, phone, verified, status, list, created, updated, seen]] = await sql(`SELECT id, email, username, name, phone_number, email_verified, status, roles, created_at, updated_at, last_login_at FROM users WHERE email = ${q(row.email)}`);
+	assert.deepEqual([id, email, username, name, phone, verified, status, list], [row.id, row.email, row.username, row.name, row.phone_number, "1", "disabled", roles.join(",")]);
+	assert.deepEqual([created, updated, seen], ["2019-02-28 22:59:59.123", "2019-02-28 22:59:59.123", "2020-02-29 12:00:00.000"]);
+	assert.deepEqual((await sql(`SELECT role FROM user_roles WHERE user_id = ${q(id)} ORDER BY role`)).flat(), roles);
+	assert.equal(Number((await sql("SELECT COUNT(*) FROM users u WHERE roles <> COALESCE((SELECT GROUP_CONCAT(role ORDER BY role) FROM user_roles r WHERE r.user_id = u.id), '')"))[0][0]), 0);
+});
+
+test("import: without a hash an account is pending, and no password fits", async () => {
+	const users = [{ email: uniqueEmail() }, { email: uniqueEmail(), password_hash: "" }, { email: uniqueEmail(), password_hash: null, username: null }];
+	await imported(users);
+	for (const { email } of users) {
+		assert.equal(await countOf(`email = ${q(email)} AND status = 'pending' AND password_hash = ''`), 1);
+		expectProblem(await tryLogin(email, "x"), "invalid_credentials");
+	}
+});
+
+test("import: CSV with a byte order mark, CRLF, quotes, line ends in cells and columns in any order", async () => {
+	const emails = Array.from({ length: 4 }, () => uniqueEmail()), hash = hashOf("$2y$"), username = unique("csv");
+	const text = `\ufeffpassword_hash,name,EMAIL,"email_verified",note,username\r\n`
+		+ `${hash},"Doe, ""J"" Jane",${emails[0]},TRUE,"two\r\nlines",${username}\r\n`
+		+ `"${hash}",,"${emails[1]}",0,,\r\n`
+		+ "\r\n"
+		+ `${hash},Last,${emails[2]},1,x,"two\nlines"\n`
+		+ `${hash},Very Last,${emails[3]},false,,`;
+	const done = await importText(text);
+	assert.equal(done.code, 5, done.stderr);
+	assert.match(done.stderr, /columns that are not taken: note\n/);
+	assert.match(done.stderr, /^line 6: username must be/m, "numbers count the lines of the file");
+	assert.deepEqual([counts(done.stdout).added, counts(done.stdout).refused], [3, 1]);
+	assert.deepEqual(await sql(`SELECT name, email_verified, username FROM users WHERE email IN (${emails.map(q)}) ORDER BY FIELD(email, ${emails.map(q)})`),
+		[["Doe, \"J\" Jane", "1", username], [null, "0", null], ["Very Last", "0", null]]);
+	await login({ email: emails[0], password: PLAIN });
+});
+
+test("import: from standard input", async () => {
+	const email = uniqueEmail();
+	const done = await ctl(["user", "import", "-"], { input: jsonl([{ email, password_hash: hashOf("$P$") }]) });
+	assert.equal(done.code, 0, done.stderr);
+	assert.equal(await countOf(`email = ${q(email)}`), 1);
+});
+
+/* ---- What is refused ----------------------------------------------------------------------------------------------- */
+
+test("import: every line that is refused is named with its field and why, and the rest is taken", async () => {
+	const taken = await newUser({ username: unique("taken") });
+	const good = { email: uniqueEmail(), username: unique("good"), password_hash: hashOf("$2y$") };
+	const bad = [
+		["{", /^is not a JSON object$/], ["[]", /^is not a JSON object$/], ['{"email":"a@b.example","email":"c@d.example"}', /^is not a JSON object$/],
+		[{}, /^email is required$/], [{ email: "nobody" }, /^email must be an e-mail/], [{ email: `${"x".repeat(300)}@a.example` }, /^email is too long$/], [{ email: 5 }, /^email must be a string$/],
+		[{ username: "a b" }, /^username must be/], [{ username: taken.username.toUpperCase() }, /^username is somebody else's$/], [{ username: good.username }, /^username is that of line 1 as well$/], [{ email: good.email.toUpperCase() }, /^email is that of line 1 as well$/],
+		[{ name: "\u0007" }, /^name must be/], [{ name: "x".repeat(201) }, /^name is too long$/], [{ phone_number: "12" }, /^phone_number must be/], [{ email_verified: "true" }, /^email_verified must be true or false$/],
+		[{ status: "deleted" }, /^status must be active, disabled or pending$/], [{ status: "active", password_hash: "" }, /^status cannot be active without/],
+		[{ roles: [unique("norole")] }, /^roles name a role that there is not$/], [{ roles: "x" }, /^roles must be an array/], [{ roles: ["A"] }, /^roles must be/], [{ roles: ["admin"] }, /^roles have admin in them, which needs --allow-admin$/], [{ roles: Array.from({ length: 20 }, (_, i) => `a-long-name-of-a-role-${i}`) }, /^roles are too many/],
+		[{ created_at: "2023-02-29T00:00:00Z" }, /^created_at must be a time/], [{ created_at: "yesterday" }, /^created_at must be a time/], [{ last_login_at: "2023-01-01T25:00:00Z" }, /^last_login_at must be a time/],
+		[{ id: "x" }, /^id must be a UUIDv7$/], [{ id: "01932c07-209c-4c11-8b0e-6a3f5d2e9c41" }, /^id must be a UUIDv7$/], [{ id: taken.id }, /^id is somebody else's$/],
+		[{ password_hash: "plain text" }, /^password_hash is of a kind/], [`{"email":"${"x".repeat(70_000)}"}`, /^is longer than 64 KiB/],
+	];
+	const lines = bad.map(([row]) => (typeof row === "string" ? row : JSON.stringify(Object.keys(row).length === 0 ? {} : { email: uniqueEmail(), password_hash: hashOf("$2y$"), ...row })));
+	const done = await importText([JSON.stringify(good), ...lines].join("\n"));
+	assert.equal(done.code, 5, done.stdout + done.stderr);
+	assert.deepEqual([counts(done.stdout).added, counts(done.stdout).refused], [1, bad.length], done.stdout);
+	const said = Object.fromEntries(done.stderr.trim().split("\n").map((line) => /^line (\d+): (.*)$/.exec(line).slice(1)));
+	bad.forEach(([row, why], i) => assert.match(said[i + 2] ?? "", why, `${JSON.stringify(row).slice(0, 100)}: ${said[i + 2]}`));
+	assert.equal(Object.keys(said).length, bad.length);
+	await login({ email: good.email, password: PLAIN });
+});
+
+test("import: all that is wrong with a line is told at once", async () => {
+	const done = await importRows([{ email: "x", username: "", phone_number: "1", password_hash: "no" }]);
+	for (const field of ["email", "username", "phone_number"])
+		assert.match(done.stderr, new RegExp(`^line 1: ${field} `, "m"));
+	assert.equal(counts(done.stdout).refused, 1);
+});
+
+test("import: a CSV file that does not name its columns, or that is none, is refused as a whole or by its lines", async () => {
+	for (const text of [`${uniqueEmail()},x\n`, "email,email\n", '"email\n'])
+		assert.equal((await importText(text)).code, 1, text);
+	const email = uniqueEmail();
+	const done = await importText(`email,name\n${uniqueEmail()}\n${uniqueEmail()},a,b\n${uniqueEmail()},a"b\n${uniqueEmail()},"a"b\n${email},good\n`);
+	assert.equal(done.code, 5);
+	assert.deepEqual(done.stderr.trim().split("\n").map((line) => line.replace(/:.*/, "")), ["line 2", "line 3", "line 4", "line 5"], done.stderr);
+	assert.equal(await countOf(`email = ${q(email)}`), 1);
+	assert.equal((await importText(`email,name\n${uniqueEmail()},"never closed\n${uniqueEmail()},x\n`)).code, 5);
+	assert.equal((await ctl(["user", "import", "/nonexistent/file"])).code, 1);
+	assert.equal((await ctl(["user", "import", "/"])).code, 1);
+	assert.equal((await ctl(["user", "import", fileOf(""), "--format", "xml"])).code, 2);
+	assert.equal((await ctl(["user", "import"])).code, 2);
+});
+
+test("import: admin is given with --allow-admin alone", async () => {
+	const email = uniqueEmail();
+	await imported([{ email, password_hash: hashOf("$2y$"), roles: ["admin"] }], ["--allow-admin"]);
+	assert.equal(await countOf(`email = ${q(email)} AND roles = 'admin'`), 1);
+	await sql(`DELETE FROM users WHERE email = ${q(email)}`);
+});
+
+/* ---- Again, beside another, and half done -------------------------------------------------------------------------- */
+
+test("import: an account that is there is never changed; where the line says something else that is reported", async () => {
+	const user = await newUser({ name: "Before" });
+	const before = await sql(`SELECT * FROM users WHERE id = ${q(user.id)}`);
+	const done = await importRows([{ email: user.email.toUpperCase(), name: "After", password_hash: hashOf("$2y$"), status: "disabled" }]);
+	assert.equal(done.code, 0, done.stderr);
+	assert.equal(counts(done.stdout).there, 1);
+	assert.match(done.stderr, /^line 1: name is not as in the account that there is: left as it is$/m);
+	assert.deepEqual(await sql(`SELECT * FROM users WHERE id = ${q(user.id)}`), before);
+	await login(user);
+});
+
+test("import: a dry run reports the same and writes nothing", async () => {
+	const there = await newUser();
+	const rows = [...Array.from({ length: 700 }, () => ({ email: uniqueEmail("dry"), password_hash: hashOf("$2y$") })), { email: "bad" }, { email: there.email }, { email: uniqueEmail(), roles: [unique("norole")] }];
+	rows.push({ ...rows[0] });
+	const before = await sql("SELECT COUNT(*), MAX(updated_at) FROM users");
+	const dry = await importRows(rows, ["--dry-run"]);
+	assert.equal(dry.code, 5, dry.stderr);
+	assert.deepEqual(await sql("SELECT COUNT(*), MAX(updated_at) FROM users"), before);
+	const wet = await importRows(rows);
+	assert.deepEqual({ ...counts(wet.stdout), rate: 0 }, { ...counts(dry.stdout), rate: 0 });
+	assert.equal(wet.stderr, dry.stderr);
+	assert.equal(counts(wet.stdout).added, 700);
+});
+
+test("import: twice is once", async () => {
+	const mark = unique("twice"), rows = Array.from({ length: 1200 }, (_, i) => ({ email: `${mark}-${i}@mail-mark.example`, username: `${mark}-${i}`, password_hash: hashOf("$2y$") }));
+	await imported(rows);
+	const before = await sql(`SELECT * FROM users WHERE email LIKE '${mark}%' ORDER BY id`);
+	const again = await importRows(rows);
+	assert.deepEqual([again.code, again.stderr, counts(again.stdout).there, counts(again.stdout).added], [0, "", 1200, 0]);
+	assert.deepEqual(await sql(`SELECT * FROM users WHERE email LIKE '${mark}%' ORDER BY id`), before);
+});
+
+test("import: two at once of the same file, in another order each, add everybody once and neither fails", async () => {
+	const mark = unique("pair"), admin = await newAdmin(), role = await newRole(admin);
+	const rows = Array.from({ length: 3000 }, (_, i) => ({ email: `${mark}-${i}@mail-mark.example`, username: `${mark}-${i}`, password_hash: hashOf("$2y$"), roles: [role] }));
+	const both = await Promise.all([importRows(rows), importRows([...rows].reverse())]);
+	for (const done of both)
+		assert.equal(done.code, 0, done.stdout + done.stderr);
+	const [a, b] = both.map((done) => counts(done.stdout));
+	assert.deepEqual([a.users, b.users, a.added + b.added, a.there + b.there], [3000, 3000, 3000, 3000]);
+	assert.ok(a.added > 0 && b.added > 0, `they did not run at the same time: ${a.added}, ${b.added}`);
+	assert.equal(await countOf(`email LIKE '${mark}%' AND roles = ${q(role)}`), 3000);
+	assert.equal(Number((await sql(`SELECT COUNT(*) FROM user_roles WHERE role = ${q(role)}`))[0][0]), 3000);
+});
+
+test("import: killed in the middle and run again it comes to the same", async () => {
+	const mark = unique("kill"), rows = Array.from({ length: 40_000 }, (_, i) => ({ email: `${mark}-${i}@mail-mark.example`, username: `${mark}-${i}`, password_hash: hashOf("$2y$") }));
+	const file = fileOf(jsonl(rows)), mine = `email LIKE '${mark}%'`;
+	const child = spawn(CTL, ["--config", CONF, "user", "import", file], { stdio: "ignore", env: { PATH: process.env.PATH } });
+	const gone = new Promise((done) => child.on("exit", (code, signal) => done(signal)));
+	await until(() => countOf(mine), 20_000, "the first batch");
+	child.kill("SIGKILL");
+	assert.equal(await gone, "SIGKILL");
+	const half = await countOf(mine);
+	assert.ok(half > 0 && half < rows.length, `${half} of ${rows.length} when it was killed`);
+	assert.equal(half % 500, 0, "a batch is whole or not there");
+	const before = await sql(`SELECT * FROM users WHERE ${mine} ORDER BY id`);
+	const again = counts(await ctlOk(["user", "import", file]));
+	assert.deepEqual([again.there, again.added], [half, rows.length - half]);
+	assert.deepEqual((await sql(`SELECT * FROM users WHERE ${mine} ORDER BY id`)).slice(0, half), before);
+	assert.equal(await countOf(mine), rows.length);
+});
+
+/* ---- And back ------------------------------------------------------------------------------------------------------ */
+
+test("export: it names its file's mode where others can open it, and refuses a terminal", async () => {
+	const file = fileOf("");
+	const written = await run("sh", ["-c", `umask 022; rm -f ${file}; ${CTL} --config ${CONF} user export > ${file}`]);
+	assert.equal(written.code, 0, written.stderr);
+	assert.match(written.stderr, /may be opened by others \(mode 644\)/);
+	assert.equal(statSync(file).mode & 0o777, 0o644);
+	const quiet = await run("sh", ["-c", `umask 077; rm -f ${file}; ${CTL} --config ${CONF} user export > ${file}`]);
+	assert.equal(quiet.stderr, "");
+	const terminal = await run("script", ["-qec", `${CTL} --config ${CONF} user export`, "/dev/null"]);
+	assert.equal(terminal.code, 1, terminal.stdout);
+	assert.match(terminal.stdout, /standard output is a terminal/);
+	assert.doesNotMatch(terminal.stdout, /password_hash"/);
+	assert.equal((await run("script", ["-qec", `${CTL} --config ${CONF} user export --yes`, "/dev/null"])).code, 0);
+	assert.equal((await run("sh", ["-c", `${CTL} --config ${CONF} user export > /dev/full`])).code, 1);
+	assert.equal((await ctl(["user", "export", "--format", "xml"])).code, 2);
+});
+
+/* The users of this test alone are removed and come back. */
+for (const format of ["jsonl", "csv"])
+	test(`export: what it writes as ${format} import brings back byte for byte`, async () => {
+		const mark = unique("trip"), admin = await newAdmin(), role = await newRole(admin);
+		const names = ["Ada", "Doe, \"J\" Jane", " leading and trailing ", "日本語 🔑", "a;b=c", "=1+1", null];
+		const rows = names.map((name, i) => ({ email: `${mark}-${i}@mail-mark.example`, username: i % 2 ? null : `${mark}-${i}`, name, email_verified: i % 3 === 0, password_hash: vectors[i].hash, roles: i % 2 ? [role] : [], status: ["active", "disabled", "pending"][i % 3], phone_number: i === 2 ? "+4930123456" : null, created_at: "2020-01-02T03:04:05.678Z", last_login_at: i === 4 ? "2021-01-01T00:00:00.001Z" : null }));
+		rows.push({ email: `${mark}-none@mail-mark.example` });
+		const mine = (text) => text.split(/(?<=\n)/).filter((line) => line.includes(mark)).join("");
+		const head = (text) => (format === "csv" ? text.split(/(?<=\n)/)[0] : "");
+		const done = await importRows(rows);
+		assert.equal(done.code, 0, done.stderr);
+		const first = await ctlOk(["user", "export", "--format", format]);
+		assert.equal(mine(first).trim().split("\n").length, rows.length);
+		await sql(`DELETE FROM users WHERE email LIKE '${mark}%'`);
+		assert.equal(await countOf(`email LIKE '${mark}%'`), 0);
+		const back = await importText(head(first) + mine(first), ["--format", format]);
+		assert.equal(back.code, 0, back.stderr);
+		assert.equal(counts(back.stdout).added, rows.length);
+		assert.equal(mine(await ctlOk(["user", "export", "--format", format])), mine(first));
+	});
+
+test("import: a terminal gets a bar, and lines of refusal of their own", async () => {
+	const file = fileOf(jsonl(Array.from({ length: 200_000 }, () => ({ email: "x" }))));
+	const done = await run("script", ["-qec", `${CTL} --config ${CONF} user import ${file} 2>/dev/null`, "/dev/null"]);
+	assert.match(done.stdout, /\rimport: \[#*\.*\] +\d+% \d+ of about \d+, \d+\/s, \d+ s left/);
+	const elsewhere = await ctl(["user", "import", file]);
+	assert.doesNotMatch(elsewhere.stdout, /\r/);
+	assert.ok(readFileSync(file).length > 0);
+});
