@@ -55,16 +55,22 @@ not_written(void)
 	return EXIT_FAILED;
 }
 
+static bool
+write_columns(struct arena *arena)
+{
+	struct str text;
+
+	return csv_encode_columns(&user_line_out, arena, &text) == OK && put(text);
+}
+
 static int
 write_all(struct app *app, bool csv, struct arena *arena)
 {
 	static struct user page[PAGE];
 	struct uuid last;
-	struct str text, after = { 0 };
+	struct str after = { 0 };
 	size_t n = PAGE;
 
-	if (csv && (csv_encode_columns(&user_line_out, arena, &text) != OK || !put(text)))
-		return not_written();
 	while (n == PAGE) {
 		if (!connected(app))
 			return EXIT_AWAY;
@@ -95,7 +101,7 @@ command_user_export(struct app *app, const struct options *options, char **opera
 		return EXIT_FAILED;
 	if (!arena_open(&arena, ARENA_SIZE))
 		return complain("out of memory");
-	const int rc = write_all(app, csv, &arena);
+	const int rc = csv && !write_columns(&arena) ? not_written() : write_all(app, csv, &arena);
 	arena_close(&arena);
 	return rc;
 }

@@ -5,14 +5,6 @@
 #include "ctl/command.h"
 #include "service/import.h"
 
-static bool
-is_status(struct str value)
-{
-	return str_eq(value, STR("active")) || str_eq(value, STR("disabled")) || str_eq(value, STR("pending"));
-}
-
-static const struct rule rule_status = { is_status, "must be active, disabled or pending", NULL, NULL };
-
 enum { TIME_MAX = 40, HASH_MAX = 255 };
 
 static const struct field in_fields[] = {

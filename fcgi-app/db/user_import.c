@@ -20,7 +20,7 @@ static const struct stmt stmts[] = {
 	            .n = COUNT(user_columns) },
 };
 
-const struct stmt_table user_import_statements = { .stmts = stmts, .n = COUNT(stmts) };
+const struct stmt_table user_import_statements = { .stmts = stmts, .n = COUNT(stmts), .rare = true };
 
 /* "" is NULL in the table. */
 static struct arg
