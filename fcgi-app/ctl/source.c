@@ -65,6 +65,25 @@ source_looks_like_csv(struct source *source)
 	return c != '{';
 }
 
+/* Whether the byte opens or closes a cell: a quote does at a cell's beginning, and within it, where two of them are one. */
+static bool
+turns(int c, bool quoted, int before)
+{
+	return c == '"' && (quoted || before == ',' || before == '"');
+}
+
+/* A record may be too long for the text. A quote that nobody closes would take all that follows with it: it ends there. */
+static void
+keep(struct source *source, int c, size_t *n, bool *quoted)
+{
+	if (*n < SOURCE_RECORD_MAX) {
+		source->text[(*n)++] = (char)c;
+		return;
+	}
+	source->too_long = true;
+	*quoted = false;
+}
+
 /* Up to a line end outside of quotes, or the end; its length. */
 static size_t
 read_record(struct source *source, int *last)
@@ -79,17 +98,9 @@ read_record(struct source *source, int *last)
 		const int c = *last = next_byte(source);
 		if (c == EOF || (c == '\n' && !(quoted && source->csv)))
 			break;
-		/* A quote opens a cell at its beginning only; and within one two of them are one. */
-		if (c == '"' && (quoted || before == ',' || before == '"'))
-			quoted = !quoted;
+		quoted = quoted != turns(c, quoted, before);
 		before = c;
-		if (n < SOURCE_RECORD_MAX)
-			source->text[n++] = (char)c;
-		else
-			source->too_long = true;
-		/* A quote that nobody closes would take all that follows with it. */
-		if (source->too_long)
-			quoted = false;
+		keep(source, c, &n, &quoted);
 	}
 	return n > 0 && source->text[n - 1] == '\r' ? n - 1 : n;
 }

@@ -211,6 +211,25 @@ roles_revoke(struct db *db, const struct uuid *user, struct str name)
 	return change_user(db, REVOKE, user, name);
 }
 
+/* The rows of one user behind those that wait; all are written where there is no room for one more. */
+static enum err
+import_user(struct db *db, const struct user *user, struct arg args[2 * BULK_ROWS_MAX], size_t *rows)
+{
+	struct str rest = str_of(user->roles);
+	enum err err = OK;
+
+	while (rest.n > 0 && err == OK) {
+		if (*rows == BULK_ROWS_MAX) {
+			err = db_run_bulk(db, &stmts[IMPORT], args, *rows);
+			*rows = 0;
+		}
+		args[2 * *rows] = arg_uuid(&user->id);
+		args[2 * *rows + 1] = arg_str(str_cut(&rest, ','));
+		(*rows)++;
+	}
+	return err;
+}
+
 enum err
 roles_import(struct db *db, const struct user *const users[], size_t n)
 {
@@ -218,16 +237,7 @@ roles_import(struct db *db, const struct user *const users[], size_t n)
 	size_t rows = 0;
 	enum err err = OK;
 
-	for (size_t i = 0; i < n && err == OK; i++) {
-		struct str rest = str_of(users[i]->roles);
-		while (rest.n > 0 && err == OK) {
-			args[2 * rows] = arg_uuid(&users[i]->id);
-			args[2 * rows + 1] = arg_str(str_cut(&rest, ','));
-			if (++rows == BULK_ROWS_MAX) {
-				err = db_run_bulk(db, &stmts[IMPORT], args, rows);
-				rows = 0;
-			}
-		}
-	}
+	for (size_t i = 0; i < n && err == OK; i++)
+		err = import_user(db, users[i], args, &rows);
 	return err == OK ? db_run_bulk(db, &stmts[IMPORT], args, rows) : err;
 }

@@ -71,7 +71,7 @@ enum err roles_grant(struct db *db, const struct uuid *user, struct str name) MU
 enum err roles_revoke(struct db *db, const struct uuid *user, struct str name) MUST_USE;
 
 /* The other half of users_import (db/user_import.h): what the users' rows say of their roles, in user_roles. All of these roles
- * must be there; the names stand in the order that the rest of this keeps: words_sort (service/import.c). */
+ * must be there, and each user's stand in their order. */
 enum err roles_import(struct db *db, const struct user *const users[], size_t n) MUST_USE;
 
 #endif

@@ -57,7 +57,7 @@ read_time(const char *field, struct str text, struct timestamp *out, struct reas
 static void
 read_id(struct str text, struct uuid *out, struct reason *why)
 {
-	if (!uuid_valid(text) || text.p[14] != '7' || !str_copy(out->text, sizeof(out->text), text)) {
+	if (!uuid_valid(text) || !str_copy(out->text, sizeof(out->text), text) || out->text[14] != '7') {
 		(void)reason_field(why, "id", "invalid", "must be a UUIDv7");
 		return;
 	}
@@ -121,28 +121,40 @@ refuse(struct import_row *row, const char *field, const char *detail)
 	row->detail = detail;
 }
 
-/* Of a few different roles, one look each. */
+/* Roles that have been looked for and found. */
+struct known {
+	struct str names[IMPORT_ROLES_MAX];
+	size_t n;
+};
+
+/* Of a few different roles, one look each. ERR_NO_ROW. */
+static enum err
+find_role(struct db *db, struct known *known, struct str name)
+{
+	static struct role role;
+
+	for (size_t i = 0; i < known->n; i++)
+		if (str_eq(known->names[i], name))
+			return OK;
+	const enum err err = roles_by_name(db, name, &role);
+	if (err == OK && known->n < IMPORT_ROLES_MAX)
+		known->names[known->n++] = name;
+	return err;
+}
+
 static enum err
 check_roles(struct db *db, struct import_batch *batch)
 {
-	static struct role role;
-	struct str known[IMPORT_ROLES_MAX];
-	size_t n = 0;
+	struct known known = { .n = 0 };
 
 	for (size_t i = 0; i < batch->n; i++) {
 		struct str rest = str_of(batch->rows[i].user.roles);
 		while (rest.n > 0) {
-			const struct str name = str_cut(&rest, ',');
-			bool found = false;
-			for (size_t k = 0; k < n; k++)
-				found = found || str_eq(known[k], name);
-			const enum err err = found ? OK : roles_by_name(db, name, &role);
+			const enum err err = find_role(db, &known, str_cut(&rest, ','));
 			if (err == ERR_NO_ROW)
 				refuse(&batch->rows[i], "roles", "name a role that there is not");
 			else if (err != OK)
 				return err;
-			else if (!found && n < IMPORT_ROLES_MAX)
-				known[n++] = name;
 		}
 	}
 	return OK;
