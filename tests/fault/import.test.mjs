@@ -1,7 +1,7 @@
 /* A hundred thousand users are brought along, through kills and beside log-ins. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { counts, fileOf, hashOf, jsonl, PLAIN } from "../http/lib/import.mjs";
+import { counts, exported, fileOf, hashOf, jsonl, PLAIN } from "../http/lib/import.mjs";
 import { CONF, ctl, CTL, ctlOk, run, sleep, spawn, sql } from "../http/lib/instance.mjs";
 import { login, newAdmin, newRole, newUser, tryLogin, unique } from "../http/lib/users.mjs";
 import { form, quantile, worst } from "./lib/fault.mjs";
@@ -81,12 +81,7 @@ test(`import: killed ${KILLS} times at any moment, it comes to the same as one t
 test(`export: ${TOTAL} users and more, without memory that grows with them, and back byte for byte`, { timeout: 600_000 }, async (t) => {
 	const { file, mark, mine } = users(await newRole(await newAdmin()));
 	await ctlOk(["user", "import", file], { timeout: 300_000 });
-	const peak = async () => {
-		const done = await run("/bin/sh", ["-c", `umask 077; exec ${CTL} --config ${CONF} user export`], { timeout: 120_000 });
-		assert.equal(done.code, 0, done.stderr);
-		return done.stdout.split(/(?<=\n)/).filter((line) => line.includes(mark)).join("");
-	};
-	const first = await peak();
+	const first = await exported(mark);
 	assert.equal(first.split("\n").length - 1, TOTAL);
 	/* Of its address space: what it could not have is not there. */
 	const bound = await run("/bin/sh", ["-c", `ulimit -v 65536; exec ${CTL} --config ${CONF} user export | wc -l`], { timeout: 120_000 });
@@ -96,5 +91,5 @@ test(`export: ${TOTAL} users and more, without memory that grows with them, and 
 	await sql(`DELETE FROM users WHERE ${mine}`);
 	const back = counts(await ctlOk(["user", "import", fileOf(first)], { timeout: 300_000 }));
 	assert.equal(back.added, TOTAL);
-	assert.ok(await peak() === first, "not byte for byte");
+	assert.ok(await exported(mark) === first, "not byte for byte");
 });

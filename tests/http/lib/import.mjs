@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
-import { CHECKOUT, ctl } from "./instance.mjs";
+import { CHECKOUT, CONF, CTL, run } from "./instance.mjs";
 import { unique } from "./users.mjs";
 
 const source = readFileSync(join(CHECKOUT, "tests", "unit", "vectors_foreign.h"), "utf8");
@@ -37,7 +37,7 @@ export function fileOf(text) {
 export const jsonl = (rows) => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
 
 /** latchctl user import of a text. */
-export const importText = (text, args = [], options = {}) => ctl(["user", "import", fileOf(text), ...args], options);
+export const importText = (text, args = [], options = {}) => run(CTL, ["--config", CONF, "user", "import", fileOf(text), ...args], options);
 export const importRows = (rows, args, options) => importText(jsonl(rows), args, options);
 
 /** What the last line says: {users, added, there, refused, rate}. */
@@ -47,4 +47,12 @@ export function counts(stdout) {
 		throw new Error(`no summary: ${stdout}`);
 	const [users, added, there, refused, rate] = match.slice(1).map(Number);
 	return { users, added, there, refused, rate };
+}
+
+/** The lines of latchctl user export that have this mark, and the columns' names; all of them may be too many for here. */
+export async function exported(mark, format = "jsonl") {
+	const done = await run("sh", ["-c", `${CTL} --config ${CONF} user export --format ${format} | grep -a -e ${mark} -e '^id,'`], { timeout: 120_000 });
+	if (done.code !== 0)
+		throw new Error(`user export: ${done.code} ${done.stderr}`);
+	return done.stdout;
 }
