@@ -14,8 +14,8 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_MISSING = 3, EXIT_AWAY
 
 /* The values of the options that were given: false and NULL where one was not. */
 struct options {
-	const char *username, *name, *format;
-	bool generate_password, if_missing, now, yes, dry_run, allow_admin;
+	const char *description, *format, *name, *username;
+	bool all, allow_admin, dry_run, generate_password, if_missing, json, now, yes;
 };
 
 /* An option that commands name in their rows. */
@@ -79,9 +79,18 @@ int command_keys_list(struct app *app, const struct options *options, char **ope
 int command_keys_create(struct app *app, const struct options *options, char **operands);
 int command_keys_rotate(struct app *app, const struct options *options, char **operands);
 int command_keys_retire(struct app *app, const struct options *options, char **operands);
+int command_keys_reseal(struct app *app, const struct options *options, char **operands);
 int command_role_list(struct app *app, const struct options *options, char **operands);
+int command_role_show(struct app *app, const struct options *options, char **operands);
+int command_role_create(struct app *app, const struct options *options, char **operands);
+int command_role_change(struct app *app, const struct options *options, char **operands);
+int command_role_permit(struct app *app, const struct options *options, char **operands);
+int command_role_forbid(struct app *app, const struct options *options, char **operands);
+int command_role_delete(struct app *app, const struct options *options, char **operands);
 int command_role_grant(struct app *app, const struct options *options, char **operands);
 int command_role_revoke(struct app *app, const struct options *options, char **operands);
+int command_session_list(struct app *app, const struct options *options, char **operands);
+int command_session_end(struct app *app, const struct options *options, char **operands);
 int command_user_add(struct app *app, const struct options *options, char **operands);
 int command_user_show(struct app *app, const struct options *options, char **operands);
 int command_user_list(struct app *app, const struct options *options, char **operands);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/lanes.h"
-#include "ctl/command.h"
+#include "ctl/output.h"
 #include "db/housekeeping.h"
 #include "db/server.h"
 #include "service/health.h"
@@ -17,31 +17,48 @@ enum { WAITING_MAX = 100000 };
 
 enum { GRANTS_MAX = 32, CLOCK_MS_MAX = 2000, MARIADB_MAJOR = 10, MARIADB_MINOR = 11 };
 
-static int PRINTF(1, 2) good(const char *fmt, ...)
+/* What a check found: of what is bad the text has the mend too. */
+struct finding {
+	bool ok;
+	char text[1024];
+};
+static const struct field finding_fields[] = { SHOWN(struct finding, ok), SHOWN(struct finding, text) };
+static const struct schema finding_row = SCHEMA("Finding", struct finding, finding_fields);
+
+static struct finding PRINTF(1, 2) good(const char *fmt, ...)
 {
+	struct finding finding = { .ok = true };
 	va_list args;
 
 	va_start(args, fmt);
-	(void)fputs("ok    ", stdout);
-	(void)vprintf(fmt, args);
-	(void)fputc('\n', stdout);
+	(void)vsnprintf(finding.text, sizeof(finding.text), fmt, args);
 	va_end(args);
-	return 0;
+	return finding;
 }
 
-static int PRINTF(1, 2) bad(const char *fmt, ...)
+static struct finding PRINTF(1, 2) bad(const char *fmt, ...)
 {
+	struct finding finding = { .ok = false };
 	va_list args;
 
 	va_start(args, fmt);
-	(void)fputs("FAIL  ", stdout);
-	(void)vprintf(fmt, args);
-	(void)fputc('\n', stdout);
+	(void)vsnprintf(finding.text, sizeof(finding.text), fmt, args);
 	va_end(args);
-	return 1;
+	return finding;
 }
 
+/* Prints it; how many failures it is. */
 static int
+tell(const struct options *options, struct finding finding)
+{
+	if (!options->json)
+		(void)printf("%s  %s\n", finding.ok ? "ok  " : "FAIL", finding.text);
+	else if (output_one(options, &finding_row, &finding) != EXIT_OK)
+		return 1;
+	return finding.ok ? 0 : 1;
+}
+
+static struct finding
 check_version(const struct server_info *info)
 {
 	struct str rest = str_of(info->version); /* "10.11.6-MariaDB-..." */
@@ -55,7 +72,7 @@ check_version(const struct server_info *info)
 	return good("MariaDB %s", info->version);
 }
 
-static int
+static struct finding
 check_clock(const struct server_info *info)
 {
 	const long long apart = llabs((long long)(info->now.ms - clock_now().ms));
@@ -82,7 +99,7 @@ grants(const struct server_grant *grant, const char *privilege)
 }
 
 /* That it has what it needs has been seen by then: every statement was prepared. */
-static int
+static struct finding
 check_privileges(struct app *app)
 {
 	static const char *const excess[] = { "ALL PRIVILEGES", "CREATE", "ALTER", "DROP",  "INDEX",
@@ -105,7 +122,7 @@ check_privileges(struct app *app)
 	return good("privileges: %s may read and write rows, and no more", c->db_user);
 }
 
-static int
+static struct finding
 check_keys(struct app *app)
 {
 	const enum err err = keys_refresh(app);
@@ -123,7 +140,7 @@ check_keys(struct app *app)
 	return good("signing keys: %zu, %s %s signs", app->keyring.n, token_alg_name(signer->alg), signer->kid);
 }
 
-static int
+static struct finding
 check_ready(struct app *app)
 {
 	const char *missing = NULL;
@@ -133,7 +150,7 @@ check_ready(struct app *app)
 	return good("schema: version %u", schema_version());
 }
 
-static int
+static struct finding
 check_clean_up(struct app *app)
 {
 	uint32_t all = 0;
@@ -150,7 +167,7 @@ check_clean_up(struct app *app)
 	return good("clean-up: %u old rows wait", all);
 }
 
-static int
+static struct finding
 check_memory(const struct config *c)
 {
 	const uint64_t hashes = (uint64_t)c->hash_lanes * c->argon2_memory_kib / 1024, all = machine_memory_kib() / 1024;
@@ -162,7 +179,7 @@ check_memory(const struct config *c)
 	            (unsigned long long)hashes, (unsigned long long)all, c->hash_queue);
 }
 
-static int
+static struct finding
 check_url(const struct config *c)
 {
 	const struct str url = str_of(c->public_url);
@@ -172,7 +189,7 @@ check_url(const struct config *c)
 	return bad("public_url: %s sends passwords in the clear; put TLS before it and say https", c->public_url);
 }
 
-static int
+static struct finding
 check_transport(const struct config *c)
 {
 	if (c->db_socket[0] != '\0')
@@ -184,27 +201,36 @@ check_transport(const struct config *c)
 	return bad("database transport: TCP to %s without TLS: set db_tls_ca", c->db_host);
 }
 
-int
-command_doctor(struct app *app, const struct options *options, char **operands)
+/* What needs the database. */
+static int
+check_database(struct app *app, const struct options *options)
 {
 	struct server_info info;
-	int failures = good("configuration and key file");
 
-	(void)options;
-	(void)operands;
-	failures += check_url(&app->config) + check_memory(&app->config) + check_transport(&app->config);
 	if (db_begin_request(app->db) != OK) {
 		const char *mend = db_schema_disagrees(app->db)
 		                     ? "run latchctl migrate"
 		                     : "see that MariaDB runs and answers (after deploy/up: run it again), and that db_socket "
 		                       "or db_host, db_user, "
 		                       "its password and its rights (SELECT, INSERT, UPDATE, DELETE on db_name) are right";
-		failures += bad("database: %s; %s", db_error(app->db), mend);
-	} else if (server_info(app->db, &info) != OK) {
-		failures += bad("database: %s", db_error(app->db));
-	} else {
-		failures += check_version(&info) + check_clock(&info) + check_privileges(app) + check_keys(app);
-		failures += check_ready(app) + check_clean_up(app);
+		return tell(options, bad("database: %s; %s", db_error(app->db), mend));
 	}
+	if (server_info(app->db, &info) != OK)
+		return tell(options, bad("database: %s", db_error(app->db)));
+	const int server = tell(options, check_version(&info)) + tell(options, check_clock(&info));
+	const int rights = tell(options, check_privileges(app)) + tell(options, check_keys(app));
+	return server + rights + tell(options, check_ready(app)) + tell(options, check_clean_up(app));
+}
+
+int
+command_doctor(struct app *app, const struct options *options, char **operands)
+{
+	int failures = tell(options, good("configuration and key file"));
+
+	(void)operands;
+	failures += tell(options, check_url(&app->config));
+	failures += tell(options, check_memory(&app->config));
+	failures += tell(options, check_transport(&app->config));
+	failures += check_database(app, options);
 	return failures == 0 ? EXIT_OK : EXIT_FAILED;
 }

@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "ctl/command.h"
+#include "ctl/output.h"
 #include "ctl/progress.h"
 
 enum { LOST_PAUSE_MS = 20, STALL_US = 4 * GC_REMOVE_US, LOST_US_MAX = 30000000 };
@@ -53,7 +53,7 @@ rest(const struct slice *slice)
 /* All of a chore's rows, or as many as there was time for. Others may be removing them too: whoever comes second to a row
  * tries again a moment later. */
 static bool
-run_chore(struct app *app, const struct chore *chore, struct run *run)
+run_chore(struct app *app, const struct options *options, const struct chore *chore, struct run *run)
 {
 	struct chore_place place = chore_beginning();
 	struct gc_size size = gc_size_first();
@@ -71,7 +71,8 @@ run_chore(struct app *app, const struct chore *chore, struct run *run)
 		}
 		run->progress.done += slice.removed;
 		run->longest_us = longest(run->longest_us, longest(slice.look_us, slice.remove_us));
-		progress_tell(&run->progress);
+		if (!options->json)
+			progress_tell(&run->progress);
 		if (!lost) {
 			progress_us = clock_mono_us();
 			rest(&slice);
@@ -86,6 +87,34 @@ run_chore(struct app *app, const struct chore *chore, struct run *run)
 		(void)poll(NULL, 0, LOST_PAUSE_MS);
 	}
 	return true;
+}
+
+struct summary {
+	struct str what;
+	uint32_t rows, took_ms, longest_us;
+};
+static const struct field summary_fields[] = {
+	SHOWN(struct summary, what),
+	SHOWN(struct summary, rows),
+	SHOWN(struct summary, took_ms),
+	SHOWN(struct summary, longest_us),
+};
+static const struct schema summary_row = SCHEMA("Summary", struct summary, summary_fields);
+
+static uint32_t
+bounded(uint64_t n)
+{
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
+static int
+summarize_json(const struct options *options, const struct chore *chore, const struct run *run)
+{
+	const struct summary summary = { str_of(chore->what), bounded(run->progress.done),
+		                             bounded((uint64_t)(progress_seconds(&run->progress) * 1000)),
+		                             bounded(run->longest_us) };
+
+	return output_one(options, &summary_row, &summary);
 }
 
 static void
@@ -104,20 +133,23 @@ command_gc(struct app *app, const struct options *options, char **operands)
 	struct run all = { progress_begin("gc", "removed", 0), 0 };
 	bool good = true;
 
-	(void)options;
 	(void)operands;
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
 	for (size_t i = 0; i < chores_n && good && !interrupted; i++) {
 		struct run run;
-		good = run_chore(app, &chores[i], &run);
-		summarize(&chores[i], &run);
+		good = run_chore(app, options, &chores[i], &run);
+		if (!options->json)
+			summarize(&chores[i], &run);
+		else if (summarize_json(options, &chores[i], &run) != EXIT_OK)
+			return EXIT_FAILED;
 		all.progress.done += run.progress.done;
 		all.longest_us = longest(all.longest_us, run.longest_us);
 	}
-	(void)printf("%llu rows removed in %.1f s (%.0f/s), longest statement %.1f ms\n",
-	             (unsigned long long)all.progress.done, progress_seconds(&all.progress), progress_rate(&all.progress),
-	             (double)all.longest_us / 1000);
+	if (!options->json)
+		(void)printf("%llu rows removed in %.1f s (%.0f/s), longest statement %.1f ms\n",
+		             (unsigned long long)all.progress.done, progress_seconds(&all.progress),
+		             progress_rate(&all.progress), (double)all.longest_us / 1000);
 	if (interrupted)
 		return complain("interrupted; what is left waits for the next time");
 	return good ? EXIT_OK : EXIT_AWAY;

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/command.h"
+#include "ctl/output.h"
 #include "service/keys.h"
 #include "service/migrate.h"
 
@@ -29,30 +29,41 @@ command_migrate(struct app *app, const struct options *options, char **operands)
 	return err == OK ? EXIT_OK : err == ERR_DB || err == ERR_BUSY ? EXIT_AWAY : EXIT_FAILED;
 }
 
+struct key_row {
+	char kid[KID_SIZE];
+	char alg[9];
+	char state[16];
+	struct timestamp created_at, signs_from, good_until;
+};
+static const struct field key_fields[] = {
+	SHOWN(struct key_row, kid),        SHOWN(struct key_row, alg),        SHOWN(struct key_row, state),
+	SHOWN(struct key_row, created_at), SHOWN(struct key_row, signs_from), SHOWN(struct key_row, good_until),
+};
+static const struct schema key_row = SCHEMA("Key", struct key_row, key_fields);
+
 int
 command_keys_list(struct app *app, const struct options *options, char **operands)
 {
-	struct signing_key keys[LIST_MAX];
-	char created[TIMESTAMP_SIZE], from[TIMESTAMP_SIZE], until[TIMESTAMP_SIZE];
+	static struct signing_key keys[LIST_MAX];
+	struct key_row rows[LIST_MAX];
+	struct output out = output_begin(options, &key_row);
 	size_t n;
 
-	(void)options;
 	(void)operands;
 	if (!connected(app))
 		return EXIT_AWAY;
 	const enum err err = keys_list(app, keys, COUNT(keys), &n);
 	if (err != OK)
 		return complain_err(app, err, NULL);
-	(void)printf("%-20s %-6s %-10s %-25s %-25s %s\n", "KID", "ALG", "STATE", "CREATED", "SIGNS FROM", "GOOD UNTIL");
 	for (size_t i = 0; i < n; i++) {
-		timestamp_format(keys[i].created_at, created);
-		timestamp_format(keys[i].sign_from, from);
-		const struct timestamp end = keys_until(&keys[i], keys, n);
-		timestamp_format(end, until);
-		(void)printf("%-20s %-6s %-10s %-25s %-25s %s\n", keys[i].kid, keys[i].alg,
-		             keys_state(app, &keys[i], clock_now()), created, from, end.ms != 0 ? until : "-");
+		rows[i] = (struct key_row){ .created_at = keys[i].created_at,
+			                        .signs_from = keys[i].sign_from,
+			                        .good_until = keys_until(&keys[i], keys, n) };
+		(void)snprintf(rows[i].kid, sizeof(rows[i].kid), "%.32s", keys[i].kid);
+		(void)snprintf(rows[i].alg, sizeof(rows[i].alg), "%.8s", keys[i].alg);
+		(void)snprintf(rows[i].state, sizeof(rows[i].state), "%s", keys_state(app, &keys[i], clock_now()));
 	}
-	return EXIT_OK;
+	return output_rows(&out, rows, n);
 }
 
 /* Says of a key that is to sign later what happens when. */
@@ -138,8 +149,14 @@ command_keys_rotate(struct app *app, const struct options *options, char **opera
 int
 command_keys_retire(struct app *app, const struct options *options, char **operands)
 {
-	(void)options;
+	char question[160];
+
+	(void)snprintf(question, sizeof(question), "Refuse all tokens of %.40s, for good?", operands[0]);
 	if (!connected(app))
+		return EXIT_AWAY;
+	if (!confirmed(options, question))
+		return EXIT_FAILED;
+	if (!connected(app)) /* who was asked may have taken his time */
 		return EXIT_AWAY;
 	const enum err err = keys_retire(app, str_of(operands[0]));
 	if (err == ERR_CONFLICT)
@@ -151,5 +168,28 @@ command_keys_retire(struct app *app, const struct options *options, char **opera
 	if (err != OK)
 		return complain_err(app, err, NULL);
 	(void)printf("%s is retired; its tokens are refused within %d s\n", operands[0], KEYS_REFRESH_MS / 1000);
+	return EXIT_OK;
+}
+
+int
+command_keys_reseal(struct app *app, const struct options *options, char **operands)
+{
+	struct master_key old;
+	char complaint[512];
+	size_t n = 0;
+
+	(void)options;
+	if (!master_key_load(operands[0], &old, complaint, sizeof(complaint)))
+		return complain(complaint);
+	const bool away = !connected(app);
+	const enum err err = away ? ERR_DB : keys_reseal(app, &old, &n);
+	explicit_bzero(&old, sizeof(old));
+	if (away)
+		return EXIT_AWAY;
+	if (err == ERR_CONFLICT)
+		return complain("a signing key opens with neither of the two key files; nothing was changed");
+	if (err != OK)
+		return complain_err(app, err, NULL);
+	(void)printf("%zu signing keys are sealed under %s now\n", n, app->config.key_file);
 	return EXIT_OK;
 }

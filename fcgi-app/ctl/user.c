@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "core/text.h"
-#include "ctl/command.h"
+#include "ctl/output.h"
+#include "db/roles.h"
 #include "service/account.h"
 
 enum { PAGE = 100, GENERATED = 20 /* 120 bits */ };
@@ -29,6 +30,20 @@ get_password(const struct app *app, const struct options *options, char *passwor
 	return true;
 }
 
+/* The password last: where none was made it is left out. */
+struct added_user {
+	struct uuid id;
+	char email[255];
+	char password[PASSWORD_BYTES_MAX + 2];
+};
+static const struct field added_fields[] = {
+	SHOWN(struct added_user, id),
+	SHOWN(struct added_user, email),
+	SHOWN(struct added_user, password),
+};
+static const struct schema added_with_password = SCHEMA("Added", struct added_user, added_fields);
+static const struct schema added_row = { "Added", sizeof(struct added_user), added_fields, COUNT(added_fields) - 1 };
+
 int
 command_user_add(struct app *app, const struct options *options, char **operands)
 {
@@ -53,79 +68,102 @@ command_user_add(struct app *app, const struct options *options, char **operands
 
 	const struct registration in = { .email = email, .password = str_of(password), .username = username, .name = name };
 	const enum err err = account_register(app, &in, NULL, &user, &why);
+	int rc = EXIT_OK;
 	if (err == OK) {
-		(void)printf("id: %s\nemail: %s\n", user.id.text, user.email);
-		if (options->generate_password)
-			(void)printf("password: %s\n", password);
+		struct added_user added = { .id = user.id };
+		const struct schema *shown = options->generate_password ? &added_with_password : &added_row;
+		(void)snprintf(added.email, sizeof(added.email), "%s", user.email);
+		(void)snprintf(added.password, sizeof(added.password), "%s", options->generate_password ? password : "");
+		rc = output_one(options, shown, &added);
+		explicit_bzero(&added, sizeof(added));
 	}
 	explicit_bzero(password, sizeof(password));
 	explicit_bzero(&user, sizeof(user));
-	return err == OK ? EXIT_OK : complain_err(app, err, &why);
+	return err == OK ? rc : complain_err(app, err, &why);
 }
 
-/* Until when wrong passwords keep a log-in of an unknown device out. */
-static int
-show_throttle(struct app *app, const struct user *user)
-{
-	struct account_throttle throttle;
-	char until[TIMESTAMP_SIZE] = "";
-	const enum err err = throttle_of_account(app, &user->id, &throttle);
+/* ---- user show, user list ----------------------------------------------------------------------------------------- */
 
-	if (err != OK)
-		return complain_err(app, err, NULL);
-	if (throttle.wait_ms > 0)
-		timestamp_format(throttle.retry_at, until);
-	(void)printf("failed_logins: %u\nslowed_until: %s\n", throttle.failures,
-	             throttle.ended ? "a device signs in that did before, a new password, or latchctl user enable" : until);
-	return EXIT_OK;
-}
+struct shown_user {
+	struct user user;
+	struct holder holder;
+	uint32_t failed_logins;
+	struct str slowed_until;
+};
+static const struct field shown_fields[] = {
+	SHOWN_IN(struct shown_user, user., id),
+	SHOWN_IN(struct shown_user, user., email),
+	SHOWN_IN(struct shown_user, user., email_verified),
+	SHOWN_IN(struct shown_user, user., username),
+	SHOWN_IN(struct shown_user, user., name),
+	SHOWN_IN(struct shown_user, user., phone_number),
+	SHOWN_IN(struct shown_user, user., status),
+	SHOWN_WORDS(struct shown_user, user., roles),
+	SHOWN_WORDS(struct shown_user, holder., permissions),
+	SHOWN_IN(struct shown_user, user., created_at),
+	SHOWN_IN(struct shown_user, user., updated_at),
+	SHOWN_IN(struct shown_user, user., last_login_at),
+	SHOWN(struct shown_user, failed_logins),
+	SHOWN(struct shown_user, slowed_until),
+};
+static const struct schema shown_row = SCHEMA("User", struct shown_user, shown_fields);
 
 int
 command_user_show(struct app *app, const struct options *options, char **operands)
 {
-	struct user user;
-	char created[TIMESTAMP_SIZE], updated[TIMESTAMP_SIZE], seen[TIMESTAMP_SIZE] = "never";
-	const int rc = find(app, operands[0], &user);
+	struct shown_user shown = { 0 };
+	struct account_throttle throttle;
+	char until[TIMESTAMP_SIZE];
+	const int rc = find(app, operands[0], &shown.user);
 
-	(void)options;
 	if (rc != EXIT_OK)
 		return rc;
-	timestamp_format(user.created_at, created);
-	timestamp_format(user.updated_at, updated);
-	if (user.last_login_at.ms != 0)
-		timestamp_format(user.last_login_at, seen);
-	(void)printf("id: %s\nemail: %s\nemail_verified: %s\nusername: %s\nname: %s\nphone_number: %s\nstatus: %s\n",
-	             user.id.text, user.email, user.email_verified ? "true" : "false", user.username, user.name,
-	             user.phone_number, user.status);
-	(void)printf("created_at: %s\nupdated_at: %s\nlast_login_at: %s\n", created, updated, seen);
-	explicit_bzero(user.password_hash, sizeof(user.password_hash));
-	return show_throttle(app, &user);
+	explicit_bzero(shown.user.password_hash, sizeof(shown.user.password_hash));
+	enum err err = roles_holder(app->db, &shown.user.id, &shown.holder);
+	if (err == OK)
+		err = throttle_of_account(app, &shown.user.id, &throttle);
+	if (err != OK)
+		return complain_err(app, err, NULL);
+	/* Until when wrong passwords keep a log-in of an unknown device out. */
+	shown.failed_logins = throttle.failures;
+	if (throttle.wait_ms > 0) {
+		timestamp_format(throttle.retry_at, until);
+		shown.slowed_until = str_of(until);
+	}
+	if (throttle.ended)
+		shown.slowed_until = STR("a device signs in that did before, a new password, or latchctl user enable");
+	return output_one(options, &shown_row, &shown);
 }
+
+static const struct field listed_fields[] = {
+	SHOWN(struct user, id),         SHOWN(struct user, status),        SHOWN(struct user, email),
+	SHOWN(struct user, username),   SHOWN(struct user, name),          SHOWN_WORDS(struct user, , roles),
+	SHOWN(struct user, created_at), SHOWN(struct user, last_login_at),
+};
+static const struct schema listed_row = SCHEMA("User", struct user, listed_fields);
 
 int
 command_user_list(struct app *app, const struct options *options, char **operands)
 {
 	static struct user page[PAGE];
+	struct output out = output_begin(options, &listed_row);
 	struct str after = { 0 };
 	size_t n;
+	int rc = EXIT_OK;
 
-	(void)options;
 	(void)operands;
 	if (!connected(app))
 		return EXIT_AWAY;
-	(void)printf("%-36s %-9s %-20s %s\n", "ID", "STATUS", "USERNAME", "EMAIL");
 	do {
 		const enum err err = account_list(app, after, page, PAGE, &n);
-		if (err != OK)
-			return complain_err(app, err, NULL);
-		for (size_t i = 0; i < n; i++)
-			(void)printf("%-36s %-9s %-20s %s\n", page[i].id.text, page[i].status,
-			             page[i].username[0] != '\0' ? page[i].username : "-", page[i].email);
+		rc = err == OK ? output_rows(&out, page, n) : complain_err(app, err, NULL);
 		after = str_of(n > 0 ? page[n - 1].id.text : NULL);
-	} while (n == PAGE);
+	} while (rc == EXIT_OK && n == PAGE);
 	explicit_bzero(page, sizeof(page));
-	return EXIT_OK;
+	return rc;
 }
+
+/* ---- Changing ----------------------------------------------------------------------------------------------------- */
 
 int
 command_user_set_password(struct app *app, const struct options *options, char **operands)

@@ -9,7 +9,7 @@ static const struct column columns[] = {
 	COLUMN(struct signing_key, token_ttl_s),
 };
 
-enum { LIVE, ALL, INSERT, RAISE_TTL, RETIRE, RETIRE_NEXT, RETIRE_SUPERSEDED };
+enum { LIVE, ALL, INSERT, RESEAL, RAISE_TTL, RETIRE, RETIRE_NEXT, RETIRE_SUPERSEDED };
 
 static const struct stmt stmts[] = {
 	[LIVE] = { .name = "signing_keys live",
@@ -30,6 +30,9 @@ static const struct stmt stmts[] = {
 	                    "UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL ? SECOND FROM DUAL "
 	                    "WHERE (SELECT COUNT(*) FROM signing_keys WHERE retired_at IS NULL) < ?",
 	             .params = 6 },
+	[RESEAL] = { .name = "signing_keys reseal",
+	             .sql = "UPDATE signing_keys SET sealed = ? WHERE kid = ?",
+	             .params = 2 },
 	[RAISE_TTL] = { .name = "signing_keys raise ttl",
 	                .sql = "UPDATE signing_keys SET token_ttl_s = ? WHERE kid = ? AND token_ttl_s < ?",
 	                .params = 3 },
@@ -71,6 +74,12 @@ signing_keys_insert(struct db *db, const struct signing_key *key, uint32_t delay
 	return db_run_one(db, &stmts[INSERT],
 	                  ARGS(arg_text(key->kid), arg_text(key->alg), arg_bytes(&key->sealed), arg_u64(key->token_ttl_s),
 	                       arg_u64(delay_s), arg_u64(max)));
+}
+
+enum err
+signing_keys_reseal(struct db *db, struct str kid, const struct bytes *sealed)
+{
+	return db_run_one(db, &stmts[RESEAL], ARGS(arg_bytes(sealed), arg_str(kid)));
 }
 
 enum err

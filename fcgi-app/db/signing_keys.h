@@ -22,6 +22,8 @@ enum err signing_keys_all(struct db *db, struct signing_key *out, size_t max, si
 enum err signing_keys_insert(struct db *db, const struct signing_key *key, uint32_t delay_s, size_t max) MUST_USE;
 /* From now on this key signs tokens that live so long; less than before changes nothing. */
 enum err signing_keys_raise_ttl(struct db *db, struct str kid, uint32_t ttl_s) MUST_USE;
+/* Puts another sealed text into its row. ERR_NO_ROW. */
+enum err signing_keys_reseal(struct db *db, struct str kid, const struct bytes *sealed) MUST_USE;
 /* ERR_NO_ROW: no such key, it was retired before, or no other could sign at this moment. */
 enum err signing_keys_retire(struct db *db, struct str kid) MUST_USE;
 /* Retires the keys that are to sign only more than age_s seconds from now. */

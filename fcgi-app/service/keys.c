@@ -221,6 +221,58 @@ keys_create(struct app *app, uint32_t delay_s, char kid_out[KID_SIZE])
 	return err == ERR_NO_ROW ? ERR_CONFLICT : err;
 }
 
+struct reseal {
+	const struct app *app;
+	const struct master_key *old;
+	size_t n;
+};
+
+/* ERR_CONFLICT: it opens with neither. */
+static enum err
+reseal_one(struct db *db, struct reseal *work, const struct signing_key *row)
+{
+	struct bytes plain, sealed;
+	char text[KID_SIZE + 16];
+	const struct str label = label_of(row->kid, row->alg, text);
+	enum err err = unseal(&work->app->master, KEY_PURPOSE, label, &row->sealed, &plain);
+
+	explicit_bzero(&plain, sizeof(plain));
+	if (err == OK)
+		return OK;
+	if (unseal(work->old, KEY_PURPOSE, label, &row->sealed, &plain) != OK)
+		return ERR_CONFLICT;
+	err = seal(&work->app->master, KEY_PURPOSE, label, plain.p, plain.n, &sealed);
+	explicit_bzero(&plain, sizeof(plain));
+	if (err == OK)
+		err = signing_keys_reseal(db, str_of(row->kid), &sealed);
+	work->n += err == OK;
+	return err;
+}
+
+static enum err
+reseal_all(struct db *db, void *argument)
+{
+	struct signing_key rows[KEYRING_MAX];
+	struct reseal *work = argument;
+	size_t n;
+	enum err err = signing_keys_live(db, rows, COUNT(rows), &n);
+
+	work->n = 0;
+	for (size_t i = 0; i < n && err == OK; i++)
+		err = reseal_one(db, work, &rows[i]);
+	return err;
+}
+
+enum err
+keys_reseal(struct app *app, const struct master_key *old, size_t *n_out)
+{
+	struct reseal work = { .app = app, .old = old };
+	const enum err err = db_transaction(app->db, reseal_all, &work);
+
+	*n_out = work.n;
+	return err;
+}
+
 enum err
 keys_list(struct app *app, struct signing_key *out, size_t max, size_t *n_out)
 {

@@ -36,6 +36,10 @@ enum err keys_create(struct app *app, uint32_t delay_s, char kid_out[KID_SIZE]) 
  * can sign at this moment. */
 enum err keys_retire(struct app *app, struct str kid) MUST_USE;
 
+/* Seals every live key that opens with `old` under the key file in use: what was held with the one is of no use without the
+ * other. *n_out: how many. ERR_CONFLICT: one opens with neither; nothing has changed. */
+enum err keys_reseal(struct app *app, const struct master_key *old, size_t *n_out) MUST_USE;
+
 /* What a key is doing at this moment, as the keyring has it: "next", "signing", "verifying", "retired", or "unusable" for
  * one that does not open with this key file. */
 const char *keys_state(const struct app *app, const struct signing_key *key, struct timestamp now);

@@ -88,11 +88,10 @@ begin_change(struct db *db, const struct role_work *work)
 	return begin(db, work);
 }
 
-/* The permissions that the change names, in the place of what the role permits. */
+/* Those that the role has. */
 static enum err
-write_permissions(struct db *db, const struct role_work *work)
+write_permissions(struct db *db, const struct role_work *work, const struct strs *wanted)
 {
-	const struct strs *wanted = &work->change->permissions;
 	struct roles_count count;
 	char word[PERMISSION_SIZE];
 
@@ -134,7 +133,7 @@ write_new(struct db *db, void *argument)
 		err = roles_insert(db, work->name, description.p != NULL ? description : STR(""));
 	if (err == ERR_DUPLICATE)
 		return conflict(work->why, "name", "taken", "is another role's");
-	return err == OK ? write_permissions(db, work) : err;
+	return err == OK ? write_permissions(db, work, &work->change->permissions) : err;
 }
 
 enum err
@@ -146,20 +145,51 @@ role_create(struct app *app, const struct uuid *by, struct str name, const struc
 	return db_transaction(app->db, write_new, &work);
 }
 
+static bool
+among(const struct strs *all, struct str one)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (str_eq(all->p[i], one))
+			return true;
+	return false;
+}
+
+/* What the role has, but for what the change takes; the texts are the role's as it was read. */
+static struct strs
+what_is_left(const struct role_change *change, const char *permissions, struct str room[PERMISSIONS_MAX])
+{
+	struct strs left = { room, 0 };
+	struct str rest = str_of(permissions);
+
+	while (rest.p != NULL && rest.n > 0 && left.n < PERMISSIONS_MAX) {
+		const struct str one = str_cut(&rest, ',');
+		if (!among(&change->permissions, one))
+			room[left.n++] = one;
+	}
+	return left;
+}
+
 static enum err
 write_change(struct db *db, void *argument)
 {
 	const struct role_work *work = argument;
+	const struct role_change *change = work->change;
+	struct str room[PERMISSIONS_MAX];
+	struct strs wanted = change->permissions;
+	struct role before;
 	enum err err = begin_change(db, work);
 
 	if (err == OK)
-		err = roles_change(db, work->name, work->change->description);
-	if (err == OK && work->change->permissions.p != NULL)
+		err = roles_change(db, work->name, change->description);
+	if (err == OK && wanted.p == NULL)
+		return roles_by_name(db, work->name, work->role);
+	if (err == OK && change->how == ROLE_TAKE) {
+		before = *work->role;
+		wanted = what_is_left(change, before.permissions, room);
+	}
+	if (err == OK && change->how != ROLE_ADD)
 		err = roles_permit_nothing(db, work->name);
-	if (err != OK)
-		return err;
-	return work->change->permissions.p != NULL ? write_permissions(db, work)
-	                                           : roles_by_name(db, work->name, work->role);
+	return err == OK ? write_permissions(db, work, &wanted) : err;
 }
 
 enum err

@@ -11,10 +11,13 @@
 
 #include "service/principal.h"
 
-/* Valid values (core/text.h). An absent description, and absent permissions, stay as they are; of a new role: none. */
+/* Valid values (core/text.h). An absent description, and absent permissions, stay as they are; of a new role: none. What
+ * the permissions are to a role that is there: all that it has, more that it has, or what it has no more. */
+enum role_how { ROLE_REPLACE, ROLE_ADD, ROLE_TAKE };
 struct role_change {
 	struct str description;
 	struct strs permissions;
+	enum role_how how;
 };
 
 enum { ROLE_PERMISSIONS_MAX = 50 };

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { expectProblem, get } from "./lib/api.mjs";
-import { config, ctl, ctlOk, q, sql } from "./lib/instance.mjs";
+import { CHECKOUT, CONF, CTL, config, ctl, ctlOk, q, run, sql } from "./lib/instance.mjs";
 import { npm } from "./lib/npm.mjs";
 import { login, newPassword, newSession, newUser, statusOf, tryLogin, unique, uniqueEmail } from "./lib/users.mjs";
 
-const { decodeProtectedHeader } = await npm("jose");
+const { decodeJwt, decodeProtectedHeader } = await npm("jose");
 
 async function fails(args, code, options) {
 	const done = await ctl(args, options);
@@ -102,9 +105,262 @@ test("latchctl: user delete without --yes and without a yes deletes nothing", as
 	assert.equal((await tryLogin(user.email, user.password)).status, 200);
 });
 
+/* The commands as the help has them: {words, least, most, options: [[name, takes a value]]}. */
+const table = (await ctlOk(["--help"])).split("\n").filter((line) => /^ {2}[a-z]/.test(line)).map((line) => {
+	const call = line.trim(), bare = call.replace(/ \[--[^\]]*\]/g, "");
+	const words = /^[a-z-]+( [a-z-]+)?/.exec(bare)[0].split(" ");
+	const operands = bare.split(" ").slice(words.length);
+	return {
+		words,
+		least: operands.filter((word) => !word.startsWith("[")).length,
+		most: operands.some((word) => word.includes("...")) ? Infinity : operands.length,
+		options: [...call.matchAll(/\[(--[a-z-]+)( [A-Z]+)?\]/g)].map(([, name, value]) => [name, Boolean(value)]),
+	};
+});
+const given = (n) => Array.from({ length: n }, (_, i) => `nobody${i}`);
+
 test("latchctl: a command that is none is a usage error", async () => {
-	for (const args of [["nothing"], [], ["user"], ["user", "nothing"], ["user", "show"], ["user", "add", "a@x.example", "--nothing"], ["user", "show", "a", "b"], ["keys", "retire"], ["migrate", "x"]])
+	for (const args of [["nothing"], [], ["user"], ["user", "nothing"], ["help", "nothing"], ["help", "user", "nothing"], ["--nothing"], ["--config"], ["user", "--config"]])
 		await fails(args, 2);
+	assert.match(await fails(["user"], 2), /^ {2}user add EMAIL/m, "a word that begins commands names them");
+	assert.doesNotMatch(await fails(["user"], 2), /^ {2}keys/m);
+});
+
+test("latchctl: every command refuses an operand too few, one too many, and an option that it does not know", async () => {
+	assert.ok(table.length >= 28, `${table.length} commands`);
+	let few = 0, many = 0;
+	for (const { words, least, most } of table) {
+		const usage = new RegExp(`^Usage: latchctl ${words.join(" ")}`, "m");
+		if (least > 0 && ++few)
+			assert.match(await fails([...words, ...given(least - 1)], 2), usage);
+		if (most < Infinity && ++many)
+			assert.match(await fails([...words, ...given(most + 1)], 2), usage);
+		assert.match(await fails([...words, ...given(least), "--nothing"], 2), usage);
+	}
+	assert.ok(few >= 18 && many >= 20, `${few} ${many}`);
+});
+
+test("latchctl: an option is refused wherever it does not belong, and without its value", async () => {
+	const all = [...new Map(table.flatMap(({ options }) => options))];
+	assert.ok(all.length >= 9, String(all));
+	for (const { words, least, options } of table)
+		for (const [name, takes] of all) {
+			const belongs = options.some(([own]) => own === name);
+			if (!belongs)
+				assert.match(await fails([...words, ...given(least), name, ...(takes ? ["x"] : [])], 2), /unrecognized option/);
+			else if (takes)
+				assert.match(await fails([...words, ...given(least), name], 2), /requires an argument/);
+			else
+				assert.match(await fails([...words, ...given(least), `${name}=x`], 2), /doesn't allow an argument/);
+		}
+});
+
+test("latchctl: COMMAND --help and help COMMAND explain each option, and do nothing", async () => {
+	for (const { words, options } of table) {
+		const help = await ctlOk([...words, "--help"]);
+		assert.equal(await ctlOk(["help", ...words]), help);
+		for (const [name] of options)
+			assert.match(help, new RegExp(`^ {2}${name}( [A-Z]+)? {2,}\\S`, "m"));
+	}
+	assert.equal((await run(CTL, ["--config", "/nonexistent", "user", "delete", "x", "--help"])).code, 0, "it needs no configuration");
+});
+
+/* ---- What they print ------------------------------------------------------------------------------------------------ */
+
+const objects = (text) => text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+const json = async (...args) => objects(await ctlOk([...args, "--json"]));
+
+/* What latchctl(1) says of a command, under OUTPUT. */
+function documented(words) {
+	const page = readFileSync(join(CHECKOUT, "fcgi-app", "man", "latchctl.1"), "utf8");
+	const [, text] = new RegExp(`^\\.It Ic ${words}\\n([^.]*)`, "m").exec(page);
+	return text.replace(", and password where it was made here", " password").trim().split(/\s+/);
+}
+
+test("latchctl: --json prints the documented members, an object a line; without it they are fields between tabs", async () => {
+	const user = await newSession({ name: "Tab and Line", username: unique("J") }), role = unique("r");
+	const made = await json("role", "create", role, "a:b", "c:d", "--description", "Für Ängste");
+	assert.deepEqual([made.length, made[0].permissions, made[0].description], [1, ["a:b", "c:d"], "Für Ängste"]);
+	await ctlOk(["role", "grant", user.id, role]);
+	for (const [words, args] of [["keys list", []], ["role list , show , create , change , permit , forbid", []], ["session list", [user.email]], ["user list", []]]) {
+		const command = words.split(" ").slice(0, 2);
+		const rows = await json(...command, ...args), lines = (await ctlOk([...command, ...args])).split("\n").slice(0, -1);
+		assert.ok(rows.length > 0, words);
+		for (const row of rows)
+			assert.deepEqual(Object.keys(row), documented(words), words);
+		assert.deepEqual(lines.map((line) => line.split("\t").length), rows.map(() => documented(words).length), words);
+		lines.forEach((line, i) => Object.values(rows[i]).forEach((value, f) => assert.equal(line.split("\t")[f], value === null ? "" : String(value))));
+	}
+	const [shown] = await json("user", "show", user.username);
+	assert.deepEqual(Object.keys(shown), documented("user show"));
+	assert.deepEqual([shown.id, shown.name, shown.roles, shown.permissions, shown.phone_number, shown.failed_logins, shown.slowed_until], [user.id, "Tab and Line", [role], ["a:b", "c:d"], null, 0, null]);
+	assert.deepEqual((await ctlOk(["user", "show", user.id])).split("\n").slice(0, -1).map((line) => line.split(":")[0]), documented("user show"));
+	const [added] = await json("user", "add", uniqueEmail(), "--generate-password");
+	assert.deepEqual(Object.keys(added), documented("user add"));
+	assert.equal((await tryLogin(added.email, added.password)).status, 200);
+	for (const { ok, text, ...more } of await json("doctor"))
+		assert.deepEqual([ok, typeof text, more], [true, "string", {}]);
+	for (const { what, rows, took_ms, longest_us, ...more } of await json("gc"))
+		assert.deepEqual([typeof what, rows >= 0, took_ms >= 0, longest_us >= 0, more], ["string", true, true, true, {}]);
+	await ctlOk(["user", "delete", user.id, "--yes"]);
+	await ctlOk(["role", "delete", role, "--yes"]);
+});
+
+/* On a terminal of so many columns, with this typed: what it showed. */
+async function onTerminal(args, { columns = 80, typed = "" } = {}) {
+	const command = [CTL, "--config", CONF, ...args].map((word) => `'${word}'`).join(" ");
+	const done = await run("script", ["-qec", `stty cols ${columns}; ${command}`, "/dev/null"], { input: typed });
+	return { code: done.code, lines: done.stdout.replaceAll("\r", "").split("\n").slice(0, -1), text: done.stdout };
+}
+
+test("latchctl: on a terminal a list has headings and columns, and no line is longer than the terminal", async () => {
+	const user = await newUser({ name: "Ä".repeat(100) });
+	const wide = (await onTerminal(["user", "list"], { columns: 2000 })).lines;
+	assert.match(wide[0], /^ID +STATUS +EMAIL +USERNAME +NAME +ROLES +CREATED AT +LAST LOGIN AT$/);
+	const row = wide.find((line) => line.includes(user.email));
+	assert.match(row, / - +Ä{100} +- /, "what is empty is a dash");
+	for (const line of wide.slice(1, 100)) /* of one page: later ones may need more room */
+		assert.deepEqual([line.search(/ (active|disabled|pending) /) + 1, line.search(/\S+@\S+/)], [wide[0].indexOf("STATUS"), wide[0].indexOf("EMAIL")], line);
+	const narrow = (await onTerminal(["user", "list"], { columns: 60 })).lines;
+	assert.ok(narrow.length === wide.length && narrow.every((line) => [...line].length <= 60), narrow.find((line) => [...line].length > 60));
+	assert.ok(narrow[0].length >= 50);
+	assert.doesNotMatch(await ctlOk(["user", "list"]), /^ID/m);
+	assert.equal(objects((await onTerminal(["keys", "list", "--json"])).lines.join("\n") + "\n").length > 0, true);
+});
+
+/* ---- What destroys asks ------------------------------------------------------------------------------------------- */
+
+const count = async (table, where) => Number((await sql(`SELECT COUNT(*) FROM ${table} WHERE ${where}`))[0][0]);
+
+test("latchctl: what destroys asks on a terminal, does nothing for no, and elsewhere needs --yes", async () => {
+	assert.deepEqual(table.filter(({ options }) => options.some(([name]) => name === "--yes")).map(({ words }) => words.join(" ")).sort(), ["keys retire", "role delete", "user delete"]);
+	const user = await newUser(), role = unique("r"), kid = unique("k");
+	await ctlOk(["role", "create", role]);
+	await sql(`INSERT INTO signing_keys (kid, alg, sealed, created_at, sign_from) VALUES (${q(kid)}, 'ES256', 'x', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) - INTERVAL 1 YEAR)`);
+	const cases = [
+		[["user", "delete", user.email], () => count("users", `id = ${q(user.id)}`), /Delete .* and all that is theirs\? \[y\/N\]/],
+		[["role", "delete", role], () => count("roles", `name = ${q(role)}`), /Delete the role .*\? \[y\/N\]/],
+		[["keys", "retire", kid], () => count("signing_keys", `kid = ${q(kid)} AND retired_at IS NULL`), /Refuse all tokens of .*\? \[y\/N\]/],
+	];
+	try {
+		for (const [args, left, question] of cases) {
+			for (const typed of ["n\n", "\n", "no\n", "Never, you fool\n"]) {
+				const done = await onTerminal(args, { typed });
+				assert.match(done.text, question);
+				assert.equal(done.code, 1, done.text);
+				assert.equal(await left(), 1, `${args} after ${typed}`);
+			}
+			for (const input of ["", "y\n"])
+				assert.match(await fails(args, 1, { input }), /add --yes/);
+			assert.equal(await left(), 1, args.join(" "));
+			const done = await onTerminal(args, { typed: "y\n" });
+			assert.equal(done.code, 0, done.text);
+			assert.equal(await left(), 0, `${args} after yes`);
+		}
+	} finally {
+		await sql(`DELETE FROM signing_keys WHERE kid = ${q(kid)}`);
+	}
+});
+
+/* ---- Sessions and roles --------------------------------------------------------------------------------------------- */
+
+test("latchctl: session list shows where somebody is signed in, session end ends those that are named, or all", async () => {
+	const user = await newUser(), other = await newSession();
+	const tokens = [];
+	for (let i = 0; i < 4; i++)
+		tokens.push((await login(user)).access_token);
+	const ids = tokens.map((token) => decodeJwt(token).sid);
+	assert.deepEqual((await json("session", "list", user.email)).map(({ id }) => id).sort(), [...ids].sort());
+	await ctlOk(["session", "end", user.email, ids[0], ids[1]]);
+	assert.deepEqual(await Promise.all(tokens.map(statusOf)), [401, 401, 200, 200]);
+	await fails(["session", "end", user.email, ids[0]], 3);
+	await fails(["session", "end", user.email, "nothing"], 3);
+	await fails(["session", "end", user.email, decodeJwt(other.token).sid], 3);
+	await fails(["session", "end", user.email], 2);
+	await fails(["session", "end", user.email, ids[2], "--all"], 2);
+	assert.equal(await statusOf(tokens[2]), 200);
+	await ctlOk(["session", "end", user.email, "--all"]);
+	assert.deepEqual(await Promise.all(tokens.map(statusOf)), [401, 401, 401, 401]);
+	assert.equal(await statusOf(other.token), 200, "somebody else's");
+	assert.deepEqual(await json("session", "list", user.email), []);
+	await fails(["session", "list", uniqueEmail()], 3);
+	await fails(["session", "end", uniqueEmail(), "--all"], 3);
+});
+
+test("latchctl: role permit and forbid change what a role permits, at once, and nothing else of it", async () => {
+	const user = await newSession(), role = unique("r");
+	const may = async () => (await get("/users/me", { token: user.token })).json().permissions;
+	await ctlOk(["role", "create", role, "a:b", "--description", "first"]);
+	await ctlOk(["role", "grant", user.id, role]);
+	assert.deepEqual(await may(), ["a:b"]);
+	await ctlOk(["role", "permit", role, "c:d", "e:f", "a:b"]);
+	assert.deepEqual(await may(), ["a:b", "c:d", "e:f"]);
+	await ctlOk(["role", "forbid", role, "a:b", "e:f", "x:y"]);
+	assert.deepEqual(await may(), ["c:d"]);
+	await ctlOk(["role", "change", role, "--description", "second"]);
+	const [shown] = await json("role", "show", role);
+	assert.deepEqual([shown.permissions, shown.description], [["c:d"], "second"]);
+	await ctlOk(["role", "forbid", role, "c:d"]);
+	assert.deepEqual(await may(), []);
+	await Promise.all(["p:a", "p:b", "p:c", "p:d", "p:e", "p:f"].map((word) => ctlOk(["role", "permit", role, word])));
+	assert.deepEqual(await may(), ["p:a", "p:b", "p:c", "p:d", "p:e", "p:f"], "none of six at once is lost");
+	await fails(["role", "delete", role, "--yes"], 1);
+	await fails(["role", "create", role], 1);
+	await fails(["role", "change", role], 2);
+	for (const bad of ["x", "X:y", "a:b:", "a b:c"])
+		assert.match(await fails(["role", "permit", role, bad], 1), /permission must be/);
+	await fails(["role", "create", "Bad Name"], 1);
+	await fails(["role", "create", unique("r"), "--description", "a\tb"], 1);
+	for (const words of [["permit", "admin", "a:b"], ["forbid", "admin", "users:read"], ["delete", "admin", "--yes"]])
+		await fails(["role", ...words], 1);
+	for (const words of [["show", "nothing"], ["permit", "nothing", "a:b"], ["delete", "nothing", "--yes"], ["change", "nothing", "--description", "x"]])
+		await fails(["role", ...words], 3);
+	await ctlOk(["role", "revoke", user.id, role]);
+	await ctlOk(["role", "delete", role, "--yes"]);
+});
+
+test("latchctl: where the database is away every command that needs it ends with 4", async () => {
+	const env = { LATCH_DB_SOCKET: "/nonexistent/db.sock" };
+	for (const { words, least } of table) {
+		if (["help", "completion", "doctor", "keys reseal"].includes(words.join(" ")))
+			continue;
+		const more = { "session end": ["--all"], "role change": ["--description", "x"] }[words.join(" ")] ?? [];
+		const operands = { "role permit": ["x", "a:b"], "role forbid": ["x", "a:b"], "user add": ["a@example.org"] }[words.join(" ")] ?? given(least);
+		assert.match(await fails([...words, ...operands, ...more], 4, { env }), /database/, words.join(" "));
+	}
+	assert.equal((await ctl(["doctor"], { env })).code, 1, "doctor finds it, and that is what it is asked for");
+});
+
+/* ---- Completion ----------------------------------------------------------------------------------------------------- */
+
+/* What bash offers for these words, of which the last is being typed. */
+async function completes(...words) {
+	const script = `source "$1"; shift; complete -p latchctl >/dev/null || exit 9
+COMP_WORDS=(latchctl "$@"); COMP_CWORD=$#; _latchctl; printf '%s\\n' "\${COMPREPLY[@]}"`;
+	const done = await run("bash", ["--norc", "-uc", script, "bash", completion, ...words], { cwd: join(CHECKOUT, "schema") });
+	assert.deepEqual([done.code, done.stderr], [0, ""], words.join(" "));
+	return done.stdout.split("\n").slice(0, -1).filter(Boolean).sort();
+}
+const completion = join(mkdtempSync(join(tmpdir(), "latchctl-")), "latchctl");
+process.on("exit", () => rmSync(dirname(completion), { recursive: true, force: true }));
+writeFileSync(completion, await ctlOk(["completion"]));
+
+test("latchctl: bash completes every command, every option and file names, and nothing else", async () => {
+	const always = ["--config", "--help"];
+	const first = [...new Set(table.map(({ words }) => words[0]))];
+	assert.deepEqual(await completes(""), [...first, ...always, "--version"].sort());
+	assert.deepEqual(await completes("us"), ["user"]);
+	assert.deepEqual(await completes("--config", CONF, "ke"), ["keys"]);
+	for (const group of first.filter((word) => table.some(({ words }) => words[0] === word && words[1])))
+		assert.deepEqual(await completes(group, ""), [...table.filter(({ words }) => words[0] === group).map(({ words }) => words[1]), ...always].sort());
+	for (const { words, options } of table)
+		assert.deepEqual(await completes(...words, "--"), [...options.map(([name]) => name), ...always].sort(), words.join(" "));
+	assert.deepEqual(await completes("user", "delete", "ada@example.org", "--y"), ["--yes"]);
+	assert.deepEqual(await completes("--config", "0001"), ["0001_users.sql"]);
+	assert.deepEqual(await completes("keys", "reseal", "0001"), ["0001_users.sql"]);
+	assert.deepEqual(await completes("user", "add", "--name", ""), []);
+	assert.equal((await run("bash", ["-n", completion])).code, 0);
+	assert.match(readFileSync(join(CHECKOUT, "Makefile"), "utf8"), /latchctl completion >\$\(DESTDIR\)\$\(COMPLETIONDIR\)\/latchctl/);
 });
 
 test("latchctl: help names every command", async () => {
@@ -131,7 +387,7 @@ test("latchctl: keys create --if-missing makes nothing where a key is", async ()
 });
 
 test("latchctl: keys retire of a kid nobody has fails", async () => {
-	await fails(["keys", "retire", "nobody"], 3);
+	await fails(["keys", "retire", "nobody", "--yes"], 3);
 });
 
 test("latchctl: doctor finds nothing wrong, a line each", async () => {

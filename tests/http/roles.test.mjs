@@ -169,7 +169,7 @@ test("roles: latchctl gives, takes and lists them", async () => {
 	const user = await newSession(), role = await newRole(admin, ["x:y"]);
 	assert.match(await ctlOk(["role", "grant", user.email, role]), new RegExp(`${user.email} has the role ${role}`));
 	assert.deepEqual((await me(user)).roles, [role]);
-	assert.match(await ctlOk(["role", "list"]), new RegExp(`^${role} +x:y$`, "m"));
+	assert.match(await ctlOk(["role", "list"]), new RegExp(`^${role}\\tx:y\\t`, "m"));
 	await ctlOk(["role", "revoke", user.id, role]);
 	assert.deepEqual((await me(user)).roles, []);
 	for (const [words, complaint] of [[["role", "grant", user.email, "nothing"], /no such role/], [["role", "grant", "nobody@example.org", role], /no such user/]]) {

@@ -103,7 +103,7 @@ test("keys retire: its tokens are refused within seconds, others are not", async
 	await sleep(6000);
 	for (const token of [user.token, fresh])
 		assert.deepEqual(await verifyStatuses(token, 64), [200]);
-	await ctlOk(["keys", "retire", old]);
+	await ctlOk(["keys", "retire", old, "--yes"]);
 	const refused = async () => (await Promise.all(Array.from({ length: 16 }, () => statusOf(user.token)))).every((status) => status === 401) && (await verifyStatuses(user.token)).join() === "401";
 	await until(refused, 10_000, "401 from every worker, also from those that remembered it");
 	for (let i = 0; i < 16; i++)

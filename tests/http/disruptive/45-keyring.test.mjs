@@ -17,9 +17,9 @@ test("keys: rotations at once stop at 16 live keys, and all of it can be mended 
 	const full = await ctl(["keys", "rotate", "--now"]);
 	assert.ok(full.code === 0 || /retire one/.test(full.stderr), full.stderr);
 	for (const [kid] of (await keys()).slice(0, -1))
-		await ctlOk(["keys", "retire", kid]);
+		await ctlOk(["keys", "retire", kid, "--yes"]);
 	const last = (await keys())[0][0];
-	const refused = await ctl(["keys", "retire", last]);
+	const refused = await ctl(["keys", "retire", last, "--yes"]);
 	assert.equal(refused.code, 1);
 	assert.match(refused.stderr, /nothing else could sign/);
 });
