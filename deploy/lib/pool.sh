@@ -5,7 +5,9 @@
 # start_pool: a changed pool is started beside the old one, on a socket of its own, which takes the old one's name when it
 # answers. The old one then ends by itself: it finishes what it has in hand and what waits on its socket.
 start_pool() {
-	running=$(cat "$dir/app/latch-fcgi" "$dir/latch.conf" "$dir/app/common-passwords.txt" | sha256sum)
+	# What a worker reads when it starts, its secrets too: one of before could not connect again, or read new tokens.
+	running=$(cat "$dir/app/latch-fcgi" "$dir/latch.conf" "$dir/app/common-passwords.txt" "$dir/secrets/key" \
+		"$dir/secrets/db-password" | sha256sum)
 	if alive latch && [ "$(state_get pool)" = "$running" ] && pool_answers "$dir/run/latch.sock"; then
 		echo 'note: unchanged'
 		return
