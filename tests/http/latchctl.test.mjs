@@ -145,6 +145,8 @@ test("latchctl: an option is refused wherever it does not belong, and without it
 	assert.ok(all.length >= 9, String(all));
 	for (const { words, least, options } of table)
 		for (const [name, takes] of all) {
+			if (options.some(([own]) => own !== name && own.startsWith(name)))
+				continue; /* getopt_long takes a beginning for the whole */
 			const belongs = options.some(([own]) => own === name);
 			if (!belongs)
 				assert.match(await fails([...words, ...given(least), name, ...(takes ? ["x"] : [])], 2), /unrecognized option/);
@@ -233,7 +235,7 @@ test("latchctl: on a terminal a list has headings and columns, and no line is lo
 const count = async (table, where) => Number((await sql(`SELECT COUNT(*) FROM ${table} WHERE ${where}`))[0][0]);
 
 test("latchctl: what destroys asks on a terminal, does nothing for no, and elsewhere needs --yes", async () => {
-	assert.deepEqual(table.filter(({ options }) => options.some(([name]) => name === "--yes")).map(({ words }) => words.join(" ")).sort(), ["keys retire", "role delete", "user delete"]);
+	assert.deepEqual(table.filter(({ options }) => options.some(([name]) => name === "--yes")).map(({ words }) => words.join(" ")).sort(), ["keys retire", "role delete", "user delete", "user export"]);
 	const user = await newUser(), role = unique("r"), kid = unique("k");
 	await ctlOk(["role", "create", role]);
 	await sql(`INSERT INTO signing_keys (kid, alg, sealed, created_at, sign_from) VALUES (${q(kid)}, 'ES256', 'x', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) - INTERVAL 1 YEAR)`);
@@ -322,7 +324,7 @@ test("latchctl: role permit and forbid change what a role permits, at once, and 
 test("latchctl: where the database is away every command that needs it ends with 4", async () => {
 	const env = { LATCH_DB_SOCKET: "/nonexistent/db.sock" };
 	for (const { words, least } of table) {
-		if (["help", "completion", "doctor", "keys reseal"].includes(words.join(" ")))
+		if (["help", "completion", "doctor", "keys reseal", "user import"].includes(words.join(" ")))
 			continue;
 		const more = { "session end": ["--all"], "role change": ["--description", "x"] }[words.join(" ")] ?? [];
 		const operands = { "role permit": ["x", "a:b"], "role forbid": ["x", "a:b"], "user add": ["a@example.org"] }[words.join(" ")] ?? given(least);
