@@ -19,7 +19,9 @@ static const struct command_option
 	opt_description = { "description", "TEXT", AT(description), "what the role is for" },
 	opt_dry_run = { "dry-run", NULL, AT(dry_run), "say what would be done, and do nothing" },
 	opt_format = { "format", "FORMAT", AT(format), "jsonl or csv" },
+	opt_follow = { "follow", NULL, AT(follow), "go on with those that come, until it is interrupted; also -f" },
 	opt_generate_password = { "generate-password", NULL, AT(generate_password), "make a password, and print it" },
+	opt_head = { "head", "HEX", AT(head), "compare with a head that was kept" },
 	opt_if_missing = { "if-missing", NULL, AT(if_missing), "do nothing where there is one already" },
 	opt_json = { "json", NULL, AT(json), "print a JSON object a line" },
 	opt_name = { "name", "NAME", AT(name), "what the user is called" },
@@ -27,6 +29,9 @@ static const struct command_option
 	opt_username = { "username", "USERNAME", AT(username), "a name to log in with, besides the e-mail address" },
 	opt_yes = { "yes", NULL, AT(yes), "do not ask" };
 /* clang-format on */
+
+/* Those that have a letter, too. */
+static const struct command_option *const letters[128] = { ['f'] = &opt_follow };
 
 /* ---- The commands ------------------------------------------------------------------------------------------------- */
 
@@ -46,6 +51,21 @@ const struct command commands[] = {
 	  .options = { &opt_json },
 	  .help = "remove old rows, such as those of sessions that ended",
 	  .run = command_gc },
+	{ .name = "audit events",
+	  .operands = "",
+	  .help = "print the table of the events that are written down, as Markdown",
+	  .run = command_audit_events,
+	  .needs = NEEDS_NOTHING },
+	{ .name = "audit tail",
+	  .operands = "",
+	  .options = { &opt_follow },
+	  .help = "print the audit's last lines, and those that come",
+	  .run = command_audit_tail },
+	{ .name = "audit verify",
+	  .operands = "",
+	  .options = { &opt_head },
+	  .help = "say whether a line of the audit was altered, removed or inserted",
+	  .run = command_audit_verify },
 	{ .name = "keys list",
 	  .operands = "",
 	  .options = { &opt_json },
@@ -221,11 +241,23 @@ read_general(int argc, char **argv, struct line *line)
 	return true;
 }
 
+/* The letters of these options, as getopt takes them. */
+static void
+letters_of(const struct command *command, char out[COMMAND_OPTIONS_MAX + 1])
+{
+	for (size_t i = 0; command->options[i] != NULL; i++)
+		for (int c = 'a'; c <= 'z'; c++)
+			if (letters[c] == command->options[i])
+				*out++ = (char)c;
+	*out = '\0';
+}
+
 /* The same behind the command's words: its own options too, before, between or behind its operands. */
 static bool
 read_own(const struct command *command, int argc, char **argv, struct line *line)
 {
 	struct option known[COUNT(general) + COMMAND_OPTIONS_MAX + 1] = { 0 };
+	char own_letters[COMMAND_OPTIONS_MAX + 1];
 
 	memcpy(known, general, sizeof(general));
 	for (size_t i = 0; command->options[i] != NULL; i++) {
@@ -233,10 +265,13 @@ read_own(const struct command *command, int argc, char **argv, struct line *line
 		known[COUNT(general) + i] = (struct option){ own->name, own->value != NULL ? required_argument : no_argument,
 			                                         NULL, OF_COMMAND + (int)i };
 	}
+	letters_of(command, own_letters);
 	optind = 0; /* getopt(3): begins anew */
-	for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+	for (int option; (option = getopt_long(argc, argv, own_letters, known, NULL)) != -1;) {
 		if (option >= OF_COMMAND)
 			set_option(command->options[option - OF_COMMAND], &line->options);
+		else if (option >= 'a' && option <= 'z' && letters[option] != NULL)
+			set_option(letters[option], &line->options);
 		else if (!general_option(option, line))
 			return false;
 	}

@@ -242,6 +242,8 @@ prove(struct ctx *c)
 	if (c->route->access == ACCESS_REMEMBERED)
 		return principal_remembered(c->app, &c->credential, &c->client, &c->principal);
 	err = principal_of(c->app, &c->credential, &c->client, &c->principal);
+	c->app->acting.user = err == OK ? &c->principal.user.id : NULL;
+	c->app->acting.session = err == OK ? &c->principal.session : NULL;
 	return err == OK && c->route->permission != NULL ? check_permission(c) : err;
 }
 
@@ -351,6 +353,7 @@ find_client(struct ctx *c)
 	lanes_for(&c->app->lanes, prefix[0] != '\0' ? prefix : NULL);
 	c->client = (struct client){ .ip = c->address[0] != '\0' ? str_of(c->address) : (struct str){ 0 },
 		                         .user_agent = text_shown(request->user_agent, USER_AGENT_POINTS_MAX) };
+	c->app->acting = (struct acting){ .request = true, .client = c->client };
 }
 
 const struct address *
@@ -374,6 +377,7 @@ dispatch(struct ctx *c, struct app *app, struct arena *arena, const struct reque
 	find_client(c);
 
 	const enum err err = serve(c);
+	app->acting = (struct acting){ 0 };
 	if (err != OK)
 		reply_problem(c, err);
 	if (err != OK || !response->cacheable)

@@ -114,7 +114,7 @@ enum err fail(struct ctx *c, enum err err, const char *detail) MUST_USE;
 
 extern const struct schema register_in, login_in, login_form, refresh_in, logout_in, verify_query, token_out, user_out,
 	profile_in, password_in, delete_in, session_out, status_out, me_out, role_in, role_change_in, role_out,
-	role_page_query, users_query, user_create_in, user_change_in;
+	role_page_query, users_query, audit_query, audit_out, user_create_in, user_change_in;
 
 check_fn auth_register_check, auth_login_check, me_password_check;
 handler_fn auth_register, auth_login, auth_refresh, auth_logout, auth_verify;
@@ -122,6 +122,7 @@ handler_fn me_show, me_change, me_change_password, me_delete;
 handler_fn sessions_show, sessions_end_one, sessions_end_others, sessions_show_of, sessions_end_of;
 handler_fn users_show, users_create, users_show_one, users_change, users_remove;
 handler_fn roles_show, roles_show_one, roles_create, roles_patch, roles_remove, roles_give, roles_take;
+handler_fn audit_show_lines;
 handler_fn meta_jwks, meta_openid, meta_alive, meta_ready, meta_openapi;
 handler_fn metrics_show;
 

@@ -295,6 +295,18 @@ const struct route routes[] = {
 	},
 	{
 		.method = METHOD_GET,
+		.path = "/audit",
+		.access = ACCESS_PERMISSION,
+		.permission = "audit:read",
+		.status = 200,
+		.query = &audit_query,
+		.out = &audit_out,
+		.list = true,
+		.summary = "What was done, by whom, to whom; newest first",
+		.handle = audit_show_lines,
+	},
+	{
+		.method = METHOD_GET,
 		.path = "/.well-known/jwks.json",
 		.access = ACCESS_PUBLIC,
 		.no_db = true,

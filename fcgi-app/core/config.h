@@ -72,6 +72,8 @@ struct config {
 	uint32_t login_address_free;
 	uint32_t register_per_hour;
 	uint32_t refresh_per_minute;
+
+	uint32_t audit_days; /* 0: for ever */
 };
 
 /* Whose database password is read: only what migrates holds the owner's. Where a password has a file, the file counts. */

@@ -6,7 +6,7 @@
 #define LATCH_DATADIR "/usr/local/share/latch"
 #endif
 
-enum { RATE_MAX = 100000 };
+enum { RATE_MAX = 100000, AUDIT_DAYS_MAX = 36500 };
 
 static const char *const alg_names[] = { [TOKEN_ES256] = "ES256", [TOKEN_RS256] = "RS256", [TOKEN_HS256] = "HS256" };
 
@@ -224,6 +224,9 @@ const struct config_key config_keys[] = {
 	    "Accounts that an address (IPv6: a /64) may ask for in an hour. 0: no limit."),
 	KEY(refresh_per_minute, parse_number, 0, RATE_MAX, "600",
 	    "Refreshes that an address (IPv6: a /64) may ask for in a minute. 0: no limit."),
+
+	KEY(audit_days, parse_number, 0, AUDIT_DAYS_MAX, "365",
+	    "How long the audit's lines are kept, in days. 0: for ever."),
 };
 
 const size_t config_keys_n = COUNT(config_keys);

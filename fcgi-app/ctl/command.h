@@ -14,8 +14,8 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_MISSING = 3, EXIT_AWAY
 
 /* The values of the options that were given: false and NULL where one was not. */
 struct options {
-	const char *description, *format, *name, *username;
-	bool all, allow_admin, dry_run, generate_password, if_missing, json, now, yes;
+	const char *description, *format, *head, *name, *username;
+	bool all, allow_admin, dry_run, follow, generate_password, if_missing, json, now, yes;
 };
 
 /* An option that commands name in their rows. */
@@ -74,6 +74,9 @@ int command_help(struct app *app, const struct options *options, char **operands
 int command_completion(struct app *app, const struct options *options, char **operands);
 int command_migrate(struct app *app, const struct options *options, char **operands);
 int command_doctor(struct app *app, const struct options *options, char **operands);
+int command_audit_events(struct app *app, const struct options *options, char **operands);
+int command_audit_tail(struct app *app, const struct options *options, char **operands);
+int command_audit_verify(struct app *app, const struct options *options, char **operands);
 int command_gc(struct app *app, const struct options *options, char **operands);
 int command_keys_list(struct app *app, const struct options *options, char **operands);
 int command_keys_create(struct app *app, const struct options *options, char **operands);

@@ -65,7 +65,7 @@ run_chore(struct app *app, const struct options *options, const struct chore *ch
 		bool lost = false;
 		if (!connected(app))
 			return false;
-		if (gc_slice(app->db, chore, &place, &size, &slice, &lost) != OK) {
+		if (gc_slice(app, chore, &place, &size, &slice, &lost) != OK) {
 			(void)complain_err(app, ERR_DB, NULL);
 			return false;
 		}

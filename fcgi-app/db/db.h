@@ -75,7 +75,8 @@ struct stmt_table {
 
 extern const struct stmt_table users_statements, user_admin_statements, user_import_statements, sessions_statements,
 	sessions_rare_statements, signing_keys_statements, throttles_statements, housekeeping_statements,
-	changes_statements, roles_statements, migrations_statements, server_statements;
+	changes_statements, roles_statements, audit_statements, audit_rare_statements, migrations_statements,
+	server_statements;
 
 /* ---- Parameters ------------------------------------------------------------------------------------------------ */
 

@@ -67,7 +67,7 @@ enum { OLDEST, REMOVE, ESTIMATE, WAITING, KINDS };
 #define BY_END_SQL IN_INDEX_SQL("sessions", "sessions_ended", "o.ended_at <=> old.ended_at")
 #define BY_EXPIRY_SQL IN_INDEX_SQL("sessions", "sessions_expiry", "o.expires_at = old.expires_at")
 
-enum { SESSIONS_ENDED, SESSIONS_EXPIRED, THROTTLES, CHORES, DUE = CHORES * KINDS, CLAIM, GO_ON };
+enum { SESSIONS_ENDED, SESSIONS_EXPIRED, THROTTLES, AUDIT, CHORES, DUE = AUDIT * KINDS, CLAIM, GO_ON };
 
 static const struct stmt stmts[] = {
 	CHORE_STATEMENTS(SESSIONS_ENDED, "sessions ended", "sessions", "", "ended_at", BY_OWNER_SQL " + " BY_EXPIRY_SQL),
@@ -110,6 +110,9 @@ const struct chore chores[] = {
 	      "nothing can use them again; the day is for clocks that differ"),
 	CHORE(THROTTLES, "throttles", "counts of failed attempts untouched for a day",
 	      "they delay nobody any more; those that last until a success stay"),
+	[AUDIT] = { .name = "audit",
+	            .what = "lines of the audit older than audit_days",
+	            .why = "so the configuration says" },
 };
 const size_t chores_n = COUNT(chores);
 _Static_assert(COUNT(chores) == CHORES && COUNT(chores) <= CHORES_MAX, "a row for each chore");
@@ -181,6 +184,10 @@ enum err
 housekeeping_estimate(struct db *db, const struct chore *chore, uint32_t *out)
 {
 	struct plan_row plan = { 0 };
+
+	*out = 0;
+	if (chore->estimate == NULL)
+		return OK;
 	const enum err err = db_row(db, chore->estimate, ARGS(arg_text(chore_beginning().text)), &plan);
 
 	*out = plan.rows;
@@ -190,5 +197,8 @@ housekeeping_estimate(struct db *db, const struct chore *chore, uint32_t *out)
 enum err
 housekeeping_waiting(struct db *db, const struct chore *chore, uint32_t most, uint32_t *out)
 {
+	*out = 0;
+	if (chore->waiting == NULL)
+		return OK;
 	return db_row(db, chore->waiting, ARGS(arg_text(chore_beginning().text), arg_u64(most)), out);
 }

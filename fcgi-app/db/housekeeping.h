@@ -20,9 +20,9 @@ struct chore_place {
  * `housekeeping`. */
 struct chore {
 	const char *name;
-	const char *what; /* for people, in the plural */
-	const char *why;  /* they may go */
-	const struct stmt *oldest, *remove, *estimate, *waiting;
+	const char *what;                                        /* for people, in the plural */
+	const char *why;                                         /* they may go */
+	const struct stmt *oldest, *remove, *estimate, *waiting; /* NULL: service/audit.c removes them */
 };
 
 extern const struct chore chores[];

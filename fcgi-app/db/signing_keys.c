@@ -9,7 +9,9 @@ static const struct column columns[] = {
 	COLUMN(struct signing_key, token_ttl_s),
 };
 
-enum { LIVE, ALL, INSERT, RESEAL, RAISE_TTL, RETIRE, RETIRE_NEXT, RETIRE_SUPERSEDED };
+static const struct column kid_column[] = { COLUMN(struct signing_kid, text) };
+
+enum { LIVE, ALL, INSERT, RESEAL, RAISE_TTL, RETIRE, RETIRE_THIS, NEXT, SUPERSEDED };
 
 static const struct stmt stmts[] = {
 	[LIVE] = { .name = "signing_keys live",
@@ -41,17 +43,26 @@ static const struct stmt stmts[] = {
 	                    "AND EXISTS (SELECT 1 FROM signing_keys other WHERE other.kid <> ? "
 	                    "AND other.retired_at IS NULL AND other.sign_from <= UTC_TIMESTAMP(3))",
 	             .params = 2 },
-	[RETIRE_NEXT] = { .name = "signing_keys retire next",
-	                  .sql = "UPDATE signing_keys SET retired_at = UTC_TIMESTAMP(3) WHERE retired_at IS NULL "
-	                         "AND sign_from > UTC_TIMESTAMP(3) + INTERVAL ? SECOND",
+	[RETIRE_THIS] = { .name = "signing_keys retire this",
+	                  .sql =
+	                      "UPDATE signing_keys SET retired_at = UTC_TIMESTAMP(3) WHERE kid = ? AND retired_at IS NULL",
 	                  .params = 1 },
+	[NEXT] = { .name = "signing_keys next",
+	           .sql = "SELECT kid FROM signing_keys WHERE retired_at IS NULL "
+	                  "AND sign_from > UTC_TIMESTAMP(3) + INTERVAL ? SECOND ORDER BY kid LIMIT ? FOR UPDATE",
+	           .params = 2,
+	           .columns = kid_column,
+	           .n = COUNT(kid_column) },
 	/* The newer one has to be live: where it was retired, the older one signs again. */
-	[RETIRE_SUPERSEDED] = { .name = "signing_keys retire superseded",
-	                        .sql = "UPDATE signing_keys SET retired_at = UTC_TIMESTAMP(3) WHERE retired_at IS NULL "
-	                               "AND EXISTS (SELECT 1 FROM signing_keys newer WHERE newer.retired_at IS NULL "
-	                               "AND newer.sign_from > signing_keys.sign_from AND newer.sign_from <= "
-	                               "UTC_TIMESTAMP(3) - INTERVAL signing_keys.token_ttl_s + ? SECOND)",
-	                        .params = 1 },
+	[SUPERSEDED] = { .name = "signing_keys superseded",
+	                 .sql = "SELECT kid FROM signing_keys WHERE retired_at IS NULL "
+	                        "AND EXISTS (SELECT 1 FROM signing_keys newer WHERE newer.retired_at IS NULL "
+	                        "AND newer.sign_from > signing_keys.sign_from AND newer.sign_from <= "
+	                        "UTC_TIMESTAMP(3) - INTERVAL signing_keys.token_ttl_s + ? SECOND) ORDER BY kid LIMIT ? "
+	                        "FOR UPDATE",
+	                 .params = 2,
+	                 .columns = kid_column,
+	                 .n = COUNT(kid_column) },
 };
 
 const struct stmt_table signing_keys_statements = { .stmts = stmts, .n = COUNT(stmts) };
@@ -95,13 +106,19 @@ signing_keys_retire(struct db *db, struct str kid)
 }
 
 enum err
-signing_keys_retire_next(struct db *db, uint32_t age_s)
+signing_keys_retire_this(struct db *db, struct str kid)
 {
-	return db_run(db, &stmts[RETIRE_NEXT], ARGS(arg_u64(age_s)), NULL);
+	return db_run_one(db, &stmts[RETIRE_THIS], ARGS(arg_str(kid)));
 }
 
 enum err
-signing_keys_retire_superseded(struct db *db, uint32_t slack_s)
+signing_keys_next(struct db *db, uint32_t age_s, struct signing_kid *out, size_t max, size_t *n_out)
 {
-	return db_run(db, &stmts[RETIRE_SUPERSEDED], ARGS(arg_u64(slack_s)), NULL);
+	return db_rows(db, &stmts[NEXT], ARGS(arg_u64(age_s), arg_u64(max)), out, sizeof(*out), max, n_out);
+}
+
+enum err
+signing_keys_superseded(struct db *db, uint32_t slack_s, struct signing_kid *out, size_t max, size_t *n_out)
+{
+	return db_rows(db, &stmts[SUPERSEDED], ARGS(arg_u64(slack_s), arg_u64(max)), out, sizeof(*out), max, n_out);
 }

@@ -12,6 +12,10 @@ struct signing_key {
 	uint32_t token_ttl_s;                               /* the longest life of a token that it signed */
 };
 
+struct signing_kid {
+	char text[33];
+};
+
 /* The newest `max` keys that are not retired, oldest sign_from first. */
 enum err signing_keys_live(struct db *db, struct signing_key *out, size_t max, size_t *n_out) MUST_USE;
 /* The newest `max` keys, retired ones included. */
@@ -26,9 +30,12 @@ enum err signing_keys_raise_ttl(struct db *db, struct str kid, uint32_t ttl_s) M
 enum err signing_keys_reseal(struct db *db, struct str kid, const struct bytes *sealed) MUST_USE;
 /* ERR_NO_ROW: no such key, it was retired before, or no other could sign at this moment. */
 enum err signing_keys_retire(struct db *db, struct str kid) MUST_USE;
-/* Retires the keys that are to sign only more than age_s seconds from now. */
-enum err signing_keys_retire_next(struct db *db, uint32_t age_s) MUST_USE;
-/* Retires every key that has had a successor for its token_ttl_s and slack_s seconds more: nothing it signed is valid. */
-enum err signing_keys_retire_superseded(struct db *db, uint32_t slack_s) MUST_USE;
+/* The same, whatever can sign then. ERR_NO_ROW: no such key, or it was retired before. */
+enum err signing_keys_retire_this(struct db *db, struct str kid) MUST_USE;
+/* Up to max keys that are to sign only more than age_s seconds from now; within a transaction, they stay so until it ends. */
+enum err signing_keys_next(struct db *db, uint32_t age_s, struct signing_kid *out, size_t max, size_t *n_out) MUST_USE;
+/* The same of keys that have had a successor for their token_ttl_s and slack_s seconds more: nothing they signed is valid. */
+enum err signing_keys_superseded(struct db *db, uint32_t slack_s, struct signing_kid *out, size_t max,
+                                 size_t *n_out) MUST_USE;
 
 #endif

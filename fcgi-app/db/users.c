@@ -59,8 +59,8 @@ static const struct stmt stmts[] = {
 	[INSERT] = { .name = "users insert",
 	             .sql =
 	                 "INSERT INTO users (id, email, username, name, phone_number, password_hash, status, created_at, "
-	                 "updated_at) VALUES (?, ?, ?, ?, ?, ?, IF(password_hash = '', 'pending', 'active'), "
-	                 "UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))",
+	                 "updated_at, audit_key) VALUES (?, ?, ?, ?, ?, ?, IF(password_hash = '', 'pending', 'active'), "
+	                 "UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), RANDOM_BYTES(16))",
 	             .params = 6 },
 	[CHANGE_PROFILE] = { .name = "users change profile",
 	                     .sql = "UPDATE users SET username = IF(?, ?, username), name = IF(?, ?, name), "

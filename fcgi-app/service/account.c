@@ -1,5 +1,6 @@
 #include "service/account.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "auth/password.h"
@@ -76,6 +77,29 @@ account_check_registration(const struct app *app, const struct registration *in,
 		(void)account_check_password(app, &user, in->password, "password", why);
 }
 
+/* Who has just proved himself, or made his account, is who acts; at the command line it is nobody. */
+static const struct uuid *
+himself(const struct app *app, const struct uuid *user)
+{
+	return app->acting.request && app->acting.user == NULL ? user : NULL;
+}
+
+struct new_user {
+	struct app *app;
+	const struct user *user;
+};
+
+static enum err
+write_user(struct db *db, void *argument)
+{
+	const struct new_user *new = argument;
+	const struct uuid *id = &new->user->id;
+	const struct audit_entry entry = { .event = AUDIT_REGISTER, .actor = himself(new->app, id), .subject = id };
+	const enum err err = users_insert(db, new->user);
+
+	return err == OK ? audit_write(new->app, &entry) : err;
+}
+
 enum err
 account_register(struct app *app, const struct registration *in, const struct address *from, struct user *out,
                  struct reason *why)
@@ -92,7 +116,7 @@ account_register(struct app *app, const struct registration *in, const struct ad
 	if (err == OK)
 		err = password_hash(&app->hasher, in->password, out->password_hash);
 	if (err == OK)
-		err = users_insert(app->db, out);
+		err = db_transaction(app->db, write_user, &(struct new_user){ app, out });
 	if (err == ERR_DUPLICATE)
 		return account_name_taken(app, out, ERR_DB, why); /* gone again already: try again */
 	if (err != OK)
@@ -105,11 +129,41 @@ account_register(struct app *app, const struct registration *in, const struct ad
 
 /* ---- Changing -------------------------------------------------------------------------------------------------- */
 
+struct profile_work {
+	struct app *app;
+	const struct uuid *id;
+	const struct profile_change *change;
+};
+
+/* The names of what is changed, with commas. */
+static struct str
+changed_names(const struct profile_change *change, char out[AUDIT_TARGET_SIZE])
+{
+	const int n = snprintf(out, AUDIT_TARGET_SIZE, "%s%s%s", change->username.state != MAYBE_ABSENT ? ",username" : "",
+	                       change->name.state != MAYBE_ABSENT ? ",name" : "",
+	                       change->phone_number.state != MAYBE_ABSENT ? ",phone_number" : "");
+
+	return n > 0 ? str_of(out + 1) : (struct str){ 0 };
+}
+
+static enum err
+write_profile(struct db *db, void *argument)
+{
+	const struct profile_work *work = argument;
+	char names[AUDIT_TARGET_SIZE];
+	const struct audit_entry entry = { .event = AUDIT_PROFILE,
+		                               .subject = work->id,
+		                               .target = changed_names(work->change, names) };
+	const enum err err = users_change_profile(db, work->id, work->change);
+
+	return err == OK && entry.target.p != NULL ? audit_write(work->app, &entry) : err;
+}
+
 enum err
 account_change_profile(struct app *app, struct user *user, const struct profile_change *change, struct reason *why)
 {
 	const struct uuid id = user->id;
-	const enum err err = users_change_profile(app->db, &id, change);
+	const enum err err = db_transaction(app->db, write_profile, &(struct profile_work){ app, &id, change });
 
 	if (err == OK)
 		return users_by_id(app->db, &id, user);
@@ -123,6 +177,24 @@ account_change_profile(struct app *app, struct user *user, const struct profile_
 
 /* ---- Proving ----------------------------------------------------------------------------------------------------- */
 
+/* A refusal that cannot be written down is none: then nobody is told what came of it. It is written when the hash lane is
+ * free again. */
+static enum err
+note_refusal(struct app *app, const struct guesser *who, enum err outcome)
+{
+	const struct uuid *user = who->user != NULL ? &who->user->id : NULL;
+	const struct audit_entry entry = { .event = who->session != NULL ? AUDIT_CONFIRM : AUDIT_LOGIN,
+		                               .refused = true,
+		                               .actor = who->session != NULL ? user : NULL,
+		                               .subject = user,
+		                               .session = who->session,
+		                               .target = outcome == ERR_DISABLED ? STR("disabled") : (struct str){ 0 } };
+	const bool refused = outcome == ERR_CREDENTIALS || (outcome == ERR_DISABLED && who->session == NULL);
+	const enum err err = refused ? audit_write_alone(app, &entry) : OK;
+
+	return err == OK ? outcome : err;
+}
+
 static enum err
 try_password(struct app *app, const struct guesser *who, struct str password, struct reason *why)
 {
@@ -135,7 +207,7 @@ try_password(struct app *app, const struct guesser *who, struct str password, st
 	err = password_verify(&app->hasher, user->password_hash, password);
 	if (err == OK && strcmp(user->status, "active") != 0)
 		err = ERR_DISABLED;
-	return guess_end(app, &guess, err);
+	return note_refusal(app, who, guess_end(app, &guess, err));
 }
 
 enum err
@@ -160,7 +232,9 @@ account_prove_nobody(struct app *app, struct str name, struct str password, cons
 	struct guess guess;
 	const enum err err = guess_begin(app, &who, &guess, why);
 
-	return err == OK ? guess_end(app, &guess, password_verify_nobody(&app->hasher, password)) : err;
+	if (err != OK)
+		return err;
+	return note_refusal(app, &who, guess_end(app, &guess, password_verify_nobody(&app->hasher, password)));
 }
 
 enum err
@@ -183,6 +257,7 @@ account_not_current(struct reason *why)
 }
 
 struct password_change {
+	struct app *app;
 	const struct user *user;
 	const char *hash;
 	const struct uuid *session;
@@ -197,7 +272,11 @@ write_password(struct db *db, void *argument)
 
 	if (err == OK)
 		err = throttles_delete(db, &change->throttle);
-	return err == OK ? sessions_end_all(db, &change->user->id, change->session, SESSION_PASSWORD_CHANGED) : err;
+	if (err == OK)
+		err = sessions_end_all(db, &change->user->id, change->session, SESSION_PASSWORD_CHANGED);
+	if (err != OK)
+		return err;
+	return audit_write(change->app, &(struct audit_entry){ .event = AUDIT_PASSWORD, .subject = &change->user->id });
 }
 
 enum err
@@ -211,7 +290,7 @@ account_set_password(struct app *app, const struct user *user, struct str passwo
 		err = password_hash(&app->hasher, password, hash);
 	if (err != OK)
 		return err;
-	struct password_change change = { .user = user, .hash = hash, .session = session };
+	struct password_change change = { .app = app, .user = user, .hash = hash, .session = session };
 	err = throttle_account_subject(app, &user->id, &change.throttle);
 	if (err == OK)
 		err = db_transaction(app->db, write_password, &change);
@@ -228,31 +307,47 @@ account_disable(struct db *db, const struct uuid *id, const char *roles)
 		err = users_set_status(db, id, "disabled");
 	return err == OK ? sessions_end_all(db, id, NULL, SESSION_DISABLED) : err;
 }
+struct status_change {
+	struct app *app;
+	const struct uuid *id;
+	struct throttle_subject throttle;
+};
 
 static enum err
 disable(struct db *db, void *argument)
 {
-	const struct uuid *id = argument;
+	const struct status_change *change = argument;
+	const struct uuid *id = change->id;
+	const struct audit_entry entry = { .event = AUDIT_DISABLE, .subject = id };
 	struct holder user;
 	enum err err = roles_lock(db);
 
 	if (err == OK)
 		err = roles_holder(db, id, &user);
-	return err == OK ? account_disable(db, id, user.roles) : err;
+	if (err == OK)
+		err = account_disable(db, id, user.roles);
+	return err == OK ? audit_write(change->app, &entry) : err;
+}
+
+static enum err
+enable(struct db *db, void *argument)
+{
+	const struct status_change *change = argument;
+	const struct audit_entry entry = { .event = AUDIT_ENABLE, .subject = change->id };
+	enum err err = users_set_status(db, change->id, "active");
+
+	if (err == OK)
+		err = throttles_delete(db, &change->throttle);
+	return err == OK ? audit_write(change->app, &entry) : err;
 }
 
 enum err
 account_set_enabled(struct app *app, const struct uuid *id, bool enabled)
 {
-	struct throttle_subject throttle;
-	struct uuid copy = *id;
+	struct status_change change = { .app = app, .id = id };
+	const enum err err = throttle_account_subject(app, id, &change.throttle);
 
-	if (!enabled)
-		return db_transaction(app->db, disable, &copy);
-	enum err err = throttle_account_subject(app, id, &throttle);
-	if (err == OK)
-		err = users_set_status(app->db, id, "active");
-	return err == OK ? throttles_delete(app->db, &throttle) : err;
+	return err == OK ? db_transaction(app->db, enabled ? enable : disable, &change) : err;
 }
 
 enum err
@@ -275,6 +370,7 @@ account_find(struct app *app, struct str who, struct user *out)
 }
 
 struct deletion {
+	struct app *app;
 	const struct user *user;
 	const struct uuid *session;
 	struct throttle_subject throttle;
@@ -299,15 +395,19 @@ delete_row(struct db *db, void *argument)
 {
 	const struct deletion *deletion = argument;
 	const struct user *user = deletion->user;
-	const enum err err = user->roles[0] != '\0' ? roles_lock(db) : OK;
+	enum err err = user->roles[0] != '\0' ? roles_lock(db) : OK;
 
-	return err == OK ? account_erase(db, user, deletion->session, &deletion->throttle) : err;
+	if (err == OK)
+		err = account_erase(db, user, deletion->session, &deletion->throttle);
+	if (err != OK)
+		return err;
+	return audit_write(deletion->app, &(struct audit_entry){ .event = AUDIT_DELETE, .subject = &user->id });
 }
 
 enum err
 account_delete(struct app *app, const struct user *user, const struct uuid *session)
 {
-	struct deletion deletion = { .user = user, .session = session };
+	struct deletion deletion = { .app = app, .user = user, .session = session };
 	const enum err err = throttle_account_subject(app, &user->id, &deletion.throttle);
 
 	return err != OK ? err : db_transaction(app->db, delete_row, &deletion);

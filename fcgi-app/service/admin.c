@@ -1,5 +1,6 @@
 #include "service/admin.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "auth/password.h"
@@ -7,12 +8,21 @@
 #include "service/role.h"
 
 struct admin_work {
+	struct app *app;
 	const struct uuid *by, *id;
 	const struct account_change *change;
 	struct user *user; /* as it was, and after a change as it is */
 	struct throttle_subject throttle;
 	struct reason *why;
 };
+
+/* The end of each change. */
+static enum err
+note(const struct admin_work *work, enum audit_event event, struct str target)
+{
+	return audit_write(work->app,
+	                   &(struct audit_entry){ .event = event, .subject = &work->user->id, .target = target });
+}
 
 static enum err
 found(enum err err, struct reason *why)
@@ -59,14 +69,16 @@ write_new(struct db *db, void *argument)
 
 	if (err == OK)
 		err = role_may(db, work->by, STR("users:write"), "", work->why);
-	return err == OK ? users_insert(db, work->user) : err;
+	if (err == OK)
+		err = users_insert(db, work->user);
+	return err == OK ? note(work, AUDIT_REGISTER, (struct str){ 0 }) : err;
 }
 
 enum err
 admin_create(struct app *app, const struct uuid *by, const struct registration *in, struct user *out,
              struct reason *why)
 {
-	struct admin_work work = { .by = by, .user = out, .why = why };
+	struct admin_work work = { .app = app, .by = by, .user = out, .why = why };
 	enum err err = account_copy(in, out) ? OK : ERR_INTERNAL;
 
 	if (err == OK && in->password.p != NULL)
@@ -111,6 +123,25 @@ write_status(struct db *db, const struct admin_work *work)
 	return err == OK ? throttles_delete(db, &work->throttle) : err;
 }
 
+/* A line of the profile where it is changed, and one of the status. */
+static enum err
+note_change(const struct admin_work *work)
+{
+	const struct account_change *change = work->change;
+	char names[AUDIT_TARGET_SIZE];
+	const int n = snprintf(names, sizeof(names), "%s%s%s%s%s", change->email.p != NULL ? ",email" : "",
+	                       change->email_verified.state != BOOL_ABSENT ? ",email_verified" : "",
+	                       change->profile.username.state != MAYBE_ABSENT ? ",username" : "",
+	                       change->profile.name.state != MAYBE_ABSENT ? ",name" : "",
+	                       change->profile.phone_number.state != MAYBE_ABSENT ? ",phone_number" : "");
+	const bool disabled = str_eq(change->status, STR("disabled"));
+	const enum err err = n > 0 ? note(work, AUDIT_PROFILE, str_of(names + 1)) : OK;
+
+	if (err != OK || change->status.p == NULL)
+		return err;
+	return note(work, disabled ? AUDIT_DISABLE : AUDIT_ENABLE, (struct str){ 0 });
+}
+
 static enum err
 write_change(struct db *db, void *argument)
 {
@@ -121,14 +152,16 @@ write_change(struct db *db, void *argument)
 		err = user_admin_change(db, work->id, work->change);
 	if (err == OK && work->change->status.p != NULL)
 		err = write_status(db, work);
-	return err == OK ? read_user(db, work->id, work->user) : err;
+	if (err == OK)
+		err = read_user(db, work->id, work->user);
+	return err == OK ? note_change(work) : err;
 }
 
 enum err
 admin_change(struct app *app, const struct uuid *by, const struct uuid *id, const struct account_change *change,
              struct user *out, struct reason *why)
 {
-	struct admin_work work = { .by = by, .id = id, .change = change, .user = out, .why = why };
+	struct admin_work work = { .app = app, .by = by, .id = id, .change = change, .user = out, .why = why };
 	struct user wanted = { .id = *id };
 	enum err err = throttle_account_subject(app, id, &work.throttle);
 
@@ -149,16 +182,18 @@ static enum err
 delete_row(struct db *db, void *argument)
 {
 	const struct admin_work *work = argument;
-	const enum err err = begin(db, work, STR("users:write"));
+	enum err err = begin(db, work, STR("users:write"));
 
-	return err == OK ? account_erase(db, work->user, NULL, &work->throttle) : err;
+	if (err == OK)
+		err = account_erase(db, work->user, NULL, &work->throttle);
+	return err == OK ? note(work, AUDIT_DELETE, (struct str){ 0 }) : err;
 }
 
 enum err
 admin_delete(struct app *app, const struct uuid *by, const struct uuid *id, struct reason *why)
 {
 	struct user user = { .id = *id };
-	struct admin_work work = { .by = by, .id = id, .user = &user, .why = why };
+	struct admin_work work = { .app = app, .by = by, .id = id, .user = &user, .why = why };
 	enum err err = throttle_account_subject(app, id, &work.throttle);
 
 	if (err == OK)
@@ -171,16 +206,18 @@ static enum err
 end_sessions(struct db *db, void *argument)
 {
 	const struct admin_work *work = argument;
-	const enum err err = begin(db, work, STR("sessions:write"));
+	enum err err = begin(db, work, STR("sessions:write"));
 
-	return err == OK ? sessions_end_all(db, work->id, NULL, SESSION_BY_ADMIN) : err;
+	if (err == OK)
+		err = sessions_end_all(db, work->id, NULL, SESSION_BY_ADMIN);
+	return err == OK ? note(work, AUDIT_END_ALL, (struct str){ 0 }) : err;
 }
 
 enum err
 admin_end_sessions(struct app *app, const struct uuid *by, const struct uuid *id, struct reason *why)
 {
 	struct user user = { .id = *id };
-	struct admin_work work = { .by = by, .id = id, .user = &user, .why = why };
+	struct admin_work work = { .app = app, .by = by, .id = id, .user = &user, .why = why };
 	const enum err err = db_transaction(app->db, end_sessions, &work);
 
 	explicit_bzero(&user, sizeof(user));

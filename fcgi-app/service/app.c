@@ -54,7 +54,8 @@ app_open(struct app *app, const char *config_file, char *const *environment, enu
 	app->db = db_new(config, worker ? DB_AS_WORKER : DB_AS_COMMAND);
 	if (app->db != NULL && hasher_init(&app->hasher, config, worker ? &app->lanes : NULL) == OK && crypto_works(app)
 	    && tokens_open(&app->tokens, config, &app->keyring) == OK && tickets_open(&app->tickets, &app->master) == OK
-	    && throttle_open(&app->throttle, &app->master) == OK && memory_open(&app->memory) == OK)
+	    && throttle_open(&app->throttle, &app->master) == OK && audit_open(&app->audit, &app->master) == OK
+	    && memory_open(&app->memory) == OK)
 		return true;
 	(void)fprintf(complaints, "out of memory\n");
 	return false;
@@ -66,6 +67,7 @@ app_close(struct app *app)
 	memory_close(&app->memory);
 	tickets_close(&app->tickets);
 	throttle_close(&app->throttle);
+	audit_close(&app->audit);
 	tokens_close(&app->tokens);
 	keyring_clear(&app->keyring);
 	common_passwords_close(&app->common);

@@ -16,6 +16,7 @@
 #include "core/config.h"
 #include "core/lanes.h"
 #include "db/db.h"
+#include "service/audit.h"
 #include "service/memory.h"
 #include "service/throttle.h"
 
@@ -39,6 +40,8 @@ struct app {
 	struct memory memory;
 	struct feed feed;
 	struct throttle throttle;
+	struct audit audit;
+	struct acting acting;
 	uint64_t keys_read_us;    /* when the keyring was last read; 0: never */
 	size_t keys_unusable;     /* live keys that do not open with this key file */
 	bool keys_untended;       /* their rows could not be written when they were last read */

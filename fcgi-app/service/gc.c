@@ -31,10 +31,12 @@ gc_size_next(struct gc_size size, const struct slice *slice, bool failed)
 }
 
 enum err
-gc_slice(struct db *db, const struct chore *chore, struct chore_place *place, struct gc_size *size, struct slice *out,
+gc_slice(struct app *app, const struct chore *chore, struct chore_place *place, struct gc_size *size, struct slice *out,
          bool *lost)
 {
-	const enum err err = housekeeping_remove(db, chore, place, size->rows, out);
+	struct db *db = app->db;
+	const enum err err = chore->remove != NULL ? housekeeping_remove(db, chore, place, size->rows, out)
+	                                           : audit_trim(app, size->rows, out);
 
 	*lost = err != OK && (db_locked_out(db) || db_timed_out(db));
 	if (err == OK || !db_locked_out(db))
@@ -69,8 +71,9 @@ gc_due(const struct gc *gc)
 /* ERR_NO_ROW: nothing is due, or another worker was faster. Who fails at his turn says so; what fails before has been said
  * by some request, in every worker. */
 static enum err
-turn(struct gc *gc, struct db *db)
+turn(struct gc *gc, struct app *app)
 {
+	struct db *db = app->db;
 	struct chore_due due;
 	struct slice slice;
 	bool lost;
@@ -83,7 +86,7 @@ turn(struct gc *gc, struct db *db)
 	const struct chore *chore = housekeeping_find(due.name);
 	if (chore == NULL) /* a newer program's */
 		return ERR_NO_ROW;
-	err = gc_slice(db, chore, &due.from, &gc->sizes[chore - chores], &slice, &lost);
+	err = gc_slice(app, chore, &due.from, &gc->sizes[chore - chores], &slice, &lost);
 	if (err == OK)
 		metrics_add(COUNT_CLEANED_UP, slice.removed);
 	if (err == OK && slice.full)
@@ -99,7 +102,7 @@ gc_work(struct gc *gc, struct app *app)
 	gc->look_us = from_now(GC_PAUSE_MS);
 	if (db_begin_spare(app->db) != OK)
 		return;
-	const enum err err = turn(gc, app->db);
+	const enum err err = turn(gc, app);
 	if (err != OK && err != ERR_NO_ROW && !db_locked_out(app->db))
 		gc->look_us = from_now(GC_FAILED_MS);
 }

@@ -30,7 +30,7 @@ struct gc_size gc_size_next(struct gc_size size, const struct slice *slice, bool
 
 /* One slice. A row that somebody holds and a statement that took too long are no failures: then OK, nothing was removed, and
  * *lost says so. */
-enum err gc_slice(struct db *db, const struct chore *chore, struct chore_place *place, struct gc_size *size,
+enum err gc_slice(struct app *app, const struct chore *chore, struct chore_place *place, struct gc_size *size,
                   struct slice *out, bool *lost) MUST_USE;
 
 /* A worker's part. */

@@ -92,6 +92,35 @@ superseded(const struct keyring *ring, const struct signing_key *row, struct tim
 	return false;
 }
 
+/* ---- Retiring -------------------------------------------------------------------------------------------------------- */
+
+static enum err
+retire_all(struct app *app, const struct signing_kid *kids, size_t n, bool itself)
+{
+	enum err err = OK;
+
+	for (size_t i = 0; i < n && err == OK; i++) {
+		const struct str kid = str_of(kids[i].text);
+		const struct audit_entry entry = { .event = AUDIT_KEY_RETIRE, .itself = itself, .target = kid };
+		err = signing_keys_retire_this(app->db, kid);
+		if (err == OK)
+			err = audit_write(app, &entry);
+	}
+	return err;
+}
+
+/* Within a transaction: those that nothing valid is left of. */
+static enum err
+retire_superseded(struct db *db, void *argument)
+{
+	struct app *app = argument;
+	struct signing_kid kids[KEYRING_MAX];
+	size_t n;
+	const enum err err = signing_keys_superseded(db, KEYS_LEEWAY_S, kids, COUNT(kids), &n);
+
+	return err == OK ? retire_all(app, kids, n, true) : err;
+}
+
 /* What the rows should say of the keys, where they do not. */
 static enum err
 tend(struct app *app, const struct signing_key *rows, size_t n)
@@ -108,7 +137,7 @@ tend(struct app *app, const struct signing_key *rows, size_t n)
 		if (signer != NULL && rows[i].sign_from.ms >= signer->sign_from.ms && rows[i].token_ttl_s < ttl_s)
 			err = signing_keys_raise_ttl(app->db, str_of(rows[i].kid), ttl_s);
 	}
-	return err == OK && due ? signing_keys_retire_superseded(app->db, KEYS_LEEWAY_S) : err;
+	return err == OK && due ? db_transaction(app->db, retire_superseded, app) : err;
 }
 
 enum err
@@ -188,6 +217,33 @@ keys_read_for_unknown(struct app *app)
 	return keys_read(app) == OK;
 }
 
+struct new_key {
+	struct app *app;
+	const struct signing_key *row;
+	uint32_t delay_s;
+};
+
+static enum err
+write_key(struct db *db, void *argument)
+{
+	const struct new_key *new = argument;
+	const struct audit_entry entry = { .event = new->delay_s == 0 ? AUDIT_KEY_CREATE : AUDIT_KEY_ROTATE,
+		                               .target = str_of(new->row->kid) };
+	struct signing_kid kids[KEYRING_MAX];
+	size_t n;
+	enum err err = signing_keys_superseded(db, KEYS_LEEWAY_S, kids, COUNT(kids), &n);
+
+	if (err == OK)
+		err = retire_all(new->app, kids, n, true);
+	if (err == OK)
+		err = signing_keys_next(db, new->delay_s, kids, COUNT(kids), &n);
+	if (err == OK)
+		err = retire_all(new->app, kids, n, false);
+	if (err == OK)
+		err = signing_keys_insert(db, new->row, new->delay_s, KEYRING_MAX);
+	return err == OK ? audit_write(new->app, &entry) : err;
+}
+
 enum err
 keys_create(struct app *app, uint32_t delay_s, char kid_out[KID_SIZE])
 {
@@ -198,11 +254,6 @@ keys_create(struct app *app, uint32_t delay_s, char kid_out[KID_SIZE])
 	const struct config *config = &app->config;
 	const char *alg = token_alg_name(config->token_alg);
 
-	enum err err = signing_keys_retire_superseded(app->db, KEYS_LEEWAY_S);
-	if (err == OK)
-		err = signing_keys_retire_next(app->db, delay_s);
-	if (err != OK)
-		return err;
 	struct jws_key *key = jws_key_generate(config->token_alg);
 	if (key == NULL)
 		return ERR_INTERNAL;
@@ -211,13 +262,13 @@ keys_create(struct app *app, uint32_t delay_s, char kid_out[KID_SIZE])
 	memcpy(kid_out, row.kid, KID_SIZE);
 	(void)snprintf(row.alg, sizeof(row.alg), "%s", alg);
 
-	err = jws_key_export(key, &plain);
+	enum err err = jws_key_export(key, &plain);
 	if (err == OK)
 		err = seal(&app->master, KEY_PURPOSE, label_of(row.kid, alg, label), plain.p, plain.n, &row.sealed);
 	explicit_bzero(&plain, sizeof(plain));
 	jws_key_free(key);
 	if (err == OK)
-		err = signing_keys_insert(app->db, &row, delay_s, KEYRING_MAX);
+		err = db_transaction(app->db, write_key, &(struct new_key){ app, &row, delay_s });
 	return err == ERR_NO_ROW ? ERR_CONFLICT : err;
 }
 
@@ -295,12 +346,27 @@ keys_state(const struct app *app, const struct signing_key *key, struct timestam
 	return held == keyring_signer(&app->keyring, now) ? "signing" : "verifying";
 }
 
+struct retirement {
+	struct app *app;
+	struct str kid;
+};
+
+static enum err
+retire(struct db *db, void *argument)
+{
+	const struct retirement *work = argument;
+	const struct audit_entry entry = { .event = AUDIT_KEY_RETIRE, .target = work->kid };
+	const enum err err = signing_keys_retire(db, work->kid);
+
+	return err == OK ? audit_write(work->app, &entry) : err;
+}
+
 enum err
 keys_retire(struct app *app, struct str kid)
 {
 	struct signing_key rows[KEYRING_MAX];
 	size_t n;
-	enum err err = signing_keys_retire(app->db, kid);
+	enum err err = db_transaction(app->db, retire, &(struct retirement){ app, kid });
 
 	if (err != ERR_NO_ROW)
 		return err;

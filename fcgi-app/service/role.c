@@ -39,6 +39,7 @@ role_spare_admin(struct db *db, const struct uuid *user, const char *roles)
 /* ---- What all of them need ---------------------------------------------------------------------------------------- */
 
 struct role_work {
+	struct app *app;
 	const struct uuid *by, *user;
 	struct str name;
 	const struct role_change *change;
@@ -58,6 +59,13 @@ conflict(struct reason *why, const char *field, const char *code, const char *de
 {
 	(void)reason_field(why, field, code, detail);
 	return ERR_CONFLICT;
+}
+
+/* The end of each change. */
+static enum err
+note(const struct role_work *work, enum audit_event event)
+{
+	return audit_write(work->app, &(struct audit_entry){ .event = event, .subject = work->user, .target = work->name });
 }
 
 static enum err
@@ -133,14 +141,16 @@ write_new(struct db *db, void *argument)
 		err = roles_insert(db, work->name, description.p != NULL ? description : STR(""));
 	if (err == ERR_DUPLICATE)
 		return conflict(work->why, "name", "taken", "is another role's");
-	return err == OK ? write_permissions(db, work, &work->change->permissions) : err;
+	if (err == OK)
+		err = write_permissions(db, work, &work->change->permissions);
+	return err == OK ? note(work, AUDIT_ROLE_CREATE) : err;
 }
 
 enum err
 role_create(struct app *app, const struct uuid *by, struct str name, const struct role_change *change, struct role *out,
             struct reason *why)
 {
-	struct role_work work = { .by = by, .name = name, .change = change, .role = out, .why = why };
+	struct role_work work = { .app = app, .by = by, .name = name, .change = change, .role = out, .why = why };
 
 	return db_transaction(app->db, write_new, &work);
 }
@@ -181,22 +191,26 @@ write_change(struct db *db, void *argument)
 
 	if (err == OK)
 		err = roles_change(db, work->name, change->description);
-	if (err == OK && wanted.p == NULL)
-		return roles_by_name(db, work->name, work->role);
+	if (err == OK && wanted.p == NULL) {
+		err = roles_by_name(db, work->name, work->role);
+		return err == OK ? note(work, AUDIT_ROLE_CHANGE) : err;
+	}
 	if (err == OK && change->how == ROLE_TAKE) {
 		before = *work->role;
 		wanted = what_is_left(change, before.permissions, room);
 	}
 	if (err == OK && change->how != ROLE_ADD)
 		err = roles_permit_nothing(db, work->name);
-	return err == OK ? write_permissions(db, work, &wanted) : err;
+	if (err == OK)
+		err = write_permissions(db, work, &wanted);
+	return err == OK ? note(work, AUDIT_ROLE_CHANGE) : err;
 }
 
 enum err
 role_patch(struct app *app, const struct uuid *by, struct str name, const struct role_change *change, struct role *out,
            struct reason *why)
 {
-	struct role_work work = { .by = by, .name = name, .change = change, .role = out, .why = why };
+	struct role_work work = { .app = app, .by = by, .name = name, .change = change, .role = out, .why = why };
 
 	return db_transaction(app->db, write_change, &work);
 }
@@ -214,14 +228,16 @@ remove_role(struct db *db, void *argument)
 		return conflict(work->why, "name", "in_use", "is a role that somebody has");
 	if (err == OK)
 		err = roles_delete(db, work->name);
-	return err == OK ? roles_tidy(db) : err;
+	if (err == OK)
+		err = roles_tidy(db);
+	return err == OK ? note(work, AUDIT_ROLE_REMOVE) : err;
 }
 
 enum err
 role_remove(struct app *app, const struct uuid *by, struct str name, struct reason *why)
 {
 	struct role role;
-	struct role_work work = { .by = by, .name = name, .role = &role, .why = why };
+	struct role_work work = { .app = app, .by = by, .name = name, .role = &role, .why = why };
 
 	return db_transaction(app->db, remove_role, &work);
 }
@@ -261,14 +277,15 @@ grant(struct db *db, void *argument)
 		return err;
 	if (str_of(user.roles).n + 1 + work->name.n >= sizeof(user.roles))
 		return conflict(work->why, "role", "too_many", "is one more than a user can have: their names do not fit");
-	return roles_grant(db, work->user, work->name);
+	err = roles_grant(db, work->user, work->name);
+	return err == OK ? note(work, AUDIT_ROLE_GRANT) : err;
 }
 
 enum err
 role_grant(struct app *app, const struct uuid *by, const struct uuid *user, struct str name, struct reason *why)
 {
 	struct role role;
-	struct role_work work = { .by = by, .user = user, .name = name, .role = &role, .why = why };
+	struct role_work work = { .app = app, .by = by, .user = user, .name = name, .role = &role, .why = why };
 
 	return db_transaction(app->db, grant, &work);
 }
@@ -286,14 +303,16 @@ revoke(struct db *db, void *argument)
 		return err;
 	if (str_eq(work->name, STR(ROLE_ADMIN)))
 		err = role_spare_admin(db, work->user, user.roles);
-	return err == OK ? roles_revoke(db, work->user, work->name) : err;
+	if (err == OK)
+		err = roles_revoke(db, work->user, work->name);
+	return err == OK ? note(work, AUDIT_ROLE_REVOKE) : err;
 }
 
 enum err
 role_revoke(struct app *app, const struct uuid *by, const struct uuid *user, struct str name, struct reason *why)
 {
 	struct role role;
-	struct role_work work = { .by = by, .user = user, .name = name, .role = &role, .why = why };
+	struct role_work work = { .app = app, .by = by, .user = user, .name = name, .role = &role, .why = why };
 
 	return db_transaction(app->db, revoke, &work);
 }

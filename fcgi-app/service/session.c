@@ -40,6 +40,7 @@ make_grant(struct app *app, const struct ticket *ticket, const char *roles, stru
 /* ---- Beginning ---------------------------------------------------------------------------------------------------- */
 
 struct beginning {
+	struct app *app;
 	struct uuid id;
 	const struct user *user;
 	const char *transport;
@@ -55,7 +56,13 @@ write_session(struct db *db, void *argument)
 
 	if (err == OK)
 		err = sessions_drop_oldest(db, &b->user->id, &b->id);
-	return err == OK ? users_touch_login(db, &b->user->id) : err;
+	if (err == OK)
+		err = users_touch_login(db, &b->user->id);
+	if (err != OK)
+		return err;
+	return audit_write(b->app,
+	                   &(struct audit_entry){
+						   .event = AUDIT_LOGIN, .actor = &b->user->id, .subject = &b->user->id, .session = &b->id });
 }
 
 enum err
@@ -63,7 +70,9 @@ session_begin(struct app *app, const struct user *user, enum transport transport
               struct arena *arena, struct grant *out)
 {
 	const bool cookie = transport == TRANSPORT_COOKIE;
-	struct beginning beginning = { uuid_new(), user, cookie ? "cookie" : "bearer", client, session_life(app) };
+	struct beginning beginning = {
+		.app = app, uuid_new(), user, cookie ? "cookie" : "bearer", client, session_life(app)
+	};
 	const struct ticket ticket = { .session = beginning.id, .user = user->id };
 	enum err err;
 
@@ -78,6 +87,23 @@ session_begin(struct app *app, const struct user *user, enum transport transport
 }
 
 /* ---- Refreshing --------------------------------------------------------------------------------------------------- */
+
+struct ending {
+	struct app *app;
+	const struct uuid *session, *user;
+};
+
+static enum err
+end_replayed(struct db *db, void *argument)
+{
+	const struct ending *ending = argument;
+	const struct audit_entry entry = {
+		.event = AUDIT_REPLAY, .refused = true, .subject = ending->user, .session = ending->session
+	};
+	const enum err err = sessions_end(db, ending->session, ending->user, SESSION_REPLAYED);
+
+	return err == OK ? audit_write(ending->app, &entry) : err;
+}
 
 /* The session has moved on from this ticket, or is not good. OK, and the ticket made the current one, where it was the
  * current one a moment ago. *replayed: it was one from before. */
@@ -99,7 +125,7 @@ ticket_missed(struct app *app, struct ticket *ticket, bool *replayed)
 		return OK;
 	}
 	*replayed = true;
-	err = sessions_end(app->db, &ticket->session, &ticket->user, SESSION_REPLAYED);
+	err = db_transaction(app->db, end_replayed, &(struct ending){ app, &ticket->session, &ticket->user });
 	if (err == OK)
 		log_warn("session=%s user=%s an old refresh token was used again: somebody may have stolen it; the session is "
 		         "ended",
@@ -158,26 +184,41 @@ session_refresh(struct app *app, struct str refresh_token, const struct client *
 
 /* ---- Ending ------------------------------------------------------------------------------------------------------- */
 
-struct ending {
-	const struct uuid *session, *user;
-};
+/* What somebody does with his own sessions. */
+static enum err
+note(const struct ending *ending, enum audit_event event)
+{
+	return audit_write(
+		ending->app, &(struct audit_entry){
+						 .event = event, .actor = ending->user, .subject = ending->user, .session = ending->session });
+}
+
+static enum err
+end_one(struct db *db, void *argument)
+{
+	const struct ending *ending = argument;
+	const enum err err = sessions_end(db, ending->session, ending->user, SESSION_LOGGED_OUT);
+
+	return err == OK ? note(ending, AUDIT_LOGOUT) : err;
+}
 
 /* Its own first: who is not in it any more ends nothing. */
 static enum err
 end_everywhere(struct db *db, void *argument)
 {
 	const struct ending *ending = argument;
-	const enum err err = sessions_end(db, ending->session, ending->user, SESSION_LOGGED_OUT);
+	enum err err = sessions_end(db, ending->session, ending->user, SESSION_LOGGED_OUT);
 
-	return err == OK ? sessions_end_all(db, ending->user, NULL, SESSION_LOGGED_OUT) : err;
+	if (err == OK)
+		err = sessions_end_all(db, ending->user, NULL, SESSION_LOGGED_OUT);
+	return err == OK ? note(ending, AUDIT_LOGOUT_EVERYWHERE) : err;
 }
 
 enum err
 session_logout(struct app *app, const struct uuid *session, const struct uuid *user, bool everywhere)
 {
-	struct ending ending = { session, user };
-	const enum err err = everywhere ? db_transaction(app->db, end_everywhere, &ending)
-	                                : sessions_end(app->db, session, user, SESSION_LOGGED_OUT);
+	struct ending ending = { app, session, user };
+	const enum err err = db_transaction(app->db, everywhere ? end_everywhere : end_one, &ending);
 
 	return err == ERR_NO_ROW ? ERR_TOKEN : err;
 }
@@ -199,16 +240,37 @@ session_logout_by_refresh(struct app *app, struct str refresh_token, bool everyw
 	return err == ERR_NO_ROW || err == ERR_TOKEN ? ERR_GRANT : err;
 }
 
+static enum err
+end_other(struct db *db, void *argument)
+{
+	const struct ending *ending = argument;
+	const struct audit_entry entry = { .event = AUDIT_END,
+		                               .subject = ending->user,
+		                               .target = str_of(ending->session->text) };
+	const enum err err = sessions_end(db, ending->session, ending->user, SESSION_BY_OWNER);
+
+	return err == OK ? audit_write(ending->app, &entry) : err;
+}
+
+static enum err
+end_others(struct db *db, void *argument)
+{
+	const struct ending *ending = argument;
+	const enum err err = sessions_end_all(db, ending->user, ending->session, SESSION_BY_OWNER);
+
+	return err == OK ? note(ending, AUDIT_END_OTHERS) : err;
+}
+
 enum err
 session_end(struct app *app, const struct uuid *session, const struct uuid *user)
 {
-	return sessions_end(app->db, session, user, SESSION_BY_OWNER);
+	return db_transaction(app->db, end_other, &(struct ending){ app, session, user });
 }
 
 enum err
 session_end_others(struct app *app, const struct uuid *session, const struct uuid *user)
 {
-	return sessions_end_all(app->db, user, session, SESSION_BY_OWNER);
+	return db_transaction(app->db, end_others, &(struct ending){ app, session, user });
 }
 
 enum err

@@ -1,0 +1,201 @@
+/* audit.c: latchctl audit ... */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/command.h"
+#include "service/audit_verify.h"
+
+enum { PROGRESS_US = 200000, PROGRESS_LINE_US = 10000000, TAIL_SHOWN = 20, TAIL_BATCH = 200, TAIL_POLL_MS = 500 };
+
+int
+command_audit_events(struct app *app, const struct options *options, char **operands)
+{
+	(void)app;
+	(void)options;
+	(void)operands;
+	audit_events_print(stdout);
+	return EXIT_OK;
+}
+
+/* ---- latchctl audit verify ------------------------------------------------------------------------------------------ */
+
+static void
+clear_line(void)
+{
+	if (isatty(STDOUT_FILENO) == 1)
+		(void)printf("\r\033[K");
+}
+
+static void
+say(void *argument, const char *sentence)
+{
+	(void)argument;
+	clear_line();
+	(void)puts(sentence);
+}
+
+static void
+tell(const struct audit_verify *v, uint64_t expected, uint64_t *told_us)
+{
+	const bool terminal = isatty(STDOUT_FILENO) == 1;
+	const uint64_t now = clock_mono_us(), all = v->lines < expected ? expected : v->lines;
+
+	if (now - *told_us < (terminal ? PROGRESS_US : PROGRESS_LINE_US))
+		return;
+	*told_us = now;
+	(void)printf("%s%llu of about %llu lines%s", terminal ? "\r" : "", (unsigned long long)v->lines,
+	             (unsigned long long)all, terminal ? "\033[K" : "\n");
+	(void)fflush(stdout);
+}
+
+static enum err
+walk_chains(struct app *app, struct audit_verify *v, uint64_t expected)
+{
+	uint64_t told_us = clock_mono_us();
+
+	for (uint32_t chain = 0; chain < AUDIT_CHAINS; chain++) {
+		struct audit_walk walk = { .chain = chain };
+		while (!walk.done) {
+			/* Each page has a request's time. */
+			const enum err err = connected(app) ? audit_verify_page(app, v, &walk) : ERR_BUSY;
+			if (err != OK)
+				return err;
+			tell(v, expected, &told_us);
+		}
+	}
+	return OK;
+}
+
+int
+command_audit_verify(struct app *app, const struct options *options, char **operands)
+{
+	static struct audit_verify v;
+	char head[AUDIT_HEAD_TEXT];
+	uint64_t expected;
+
+	(void)operands;
+	v.say = say;
+	if (options->head != NULL && !audit_verify_against(&v, str_of(options->head)))
+		return complain("--head takes what latchctl audit verify printed behind \"head: \"");
+	if (!connected(app))
+		return EXIT_AWAY;
+	enum err err = audit_verify_begin(app, &v, &expected);
+	if (err == OK)
+		err = walk_chains(app, &v, expected);
+	if (err == ERR_BUSY)
+		return EXIT_AWAY;
+	if (err != OK)
+		return complain_err(app, err, NULL);
+	audit_verify_end(&v, head);
+	clear_line();
+	if (v.faults == 0)
+		(void)printf("%llu lines in %d chains: all as they were written\n", (unsigned long long)v.lines, AUDIT_CHAINS);
+	else
+		(void)printf("%llu lines in %d chains: %llu faults\n", (unsigned long long)v.lines, AUDIT_CHAINS,
+		             (unsigned long long)v.faults);
+	(void)printf("head: %s\n", head);
+	return v.faults == 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+/* ---- latchctl audit tail -------------------------------------------------------------------------------------------- */
+
+static void
+print_item(const struct audit_item *item)
+{
+	char at[TIMESTAMP_SIZE];
+
+	timestamp_format(item->at, at);
+	(void)printf("%s %s %s through=%s", at, item->event, item->outcome, item->through);
+	if (item->actor.text[0] != '\0')
+		(void)printf(" actor=%s", item->actor.text);
+	if (item->subject.text[0] != '\0')
+		(void)printf(" subject=%s", item->subject.text);
+	if (item->session.text[0] != '\0')
+		(void)printf(" session=%s", item->session.text);
+	if (item->target[0] != '\0')
+		(void)printf(" target=%s", item->target);
+	if (item->from.ip[0] != '\0')
+		(void)printf(" ip=%s", item->from.ip);
+	if (item->from.user_agent[0] != '\0')
+		(void)printf(" user_agent=\"%s\"", item->from.user_agent);
+	(void)putchar('\n');
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	return strcmp(((const struct audit_item *)a)->id.text, ((const struct audit_item *)b)->id.text);
+}
+
+/* What was written since: chain by chain, for there no line becomes visible before the one before it, whatever the order is
+ * in which writers commit. */
+static enum err
+print_new(struct app *app, struct audit_head seen[AUDIT_CHAINS], bool *more)
+{
+	static struct audit_item items[TAIL_BATCH];
+	struct audit_head heads[AUDIT_CHAINS + 1];
+	size_t n, got = 0;
+	enum err err = audit_heads(app->db, heads, &n);
+
+	*more = false;
+	for (size_t i = 0; i < n && err == OK && got < TAIL_BATCH; i++) {
+		const uint32_t chain = heads[i].chain;
+		size_t new = 0;
+		if (chain >= AUDIT_CHAINS || heads[i].n <= seen[chain].n)
+			continue;
+		err = audit_since(app, chain, seen[chain].n + 1, items + got, TAIL_BATCH - got, &new, &seen[chain].n);
+		got += new;
+		*more = *more || seen[chain].n < heads[i].n;
+	}
+	if (err != OK)
+		return err;
+	*more = *more || got == TAIL_BATCH;
+	qsort(items, got, sizeof(items[0]), by_id);
+	for (size_t i = 0; i < got; i++)
+		print_item(&items[i]);
+	(void)fflush(stdout);
+	return OK;
+}
+
+/* For ever; a database that is away is waited for. */
+static int
+follow(struct app *app, struct audit_head seen[AUDIT_CHAINS])
+{
+	for (bool more = false;;) {
+		if (!more)
+			(void)poll(NULL, 0, TAIL_POLL_MS);
+		if (ferror(stdout) != 0)
+			return EXIT_FAILED;
+		if (db_begin_request(app->db) != OK || print_new(app, seen, &more) != OK)
+			more = false;
+	}
+}
+
+int
+command_audit_tail(struct app *app, const struct options *options, char **operands)
+{
+	static struct audit_item items[TAIL_SHOWN];
+	struct audit_head heads[AUDIT_CHAINS + 1], seen[AUDIT_CHAINS] = { { 0 } };
+	const struct audit_filter none = { .event = { 0 } };
+	size_t n = 0, got = 0;
+
+	(void)operands;
+	if (!connected(app))
+		return EXIT_AWAY;
+	/* First how far it has come: what is written meanwhile is shown twice rather than never. */
+	enum err err = audit_heads(app->db, heads, &n);
+	for (size_t i = 0; i < n; i++)
+		if (heads[i].chain < AUDIT_CHAINS)
+			seen[heads[i].chain] = heads[i];
+	if (err == OK)
+		err = audit_list(app, &none, (struct str){ 0 }, items, TAIL_SHOWN, &got);
+	if (err != OK)
+		return complain_err(app, err, NULL);
+	while (got > 0)
+		print_item(&items[--got]);
+	(void)fflush(stdout);
+	return options->follow ? follow(app, seen) : EXIT_OK;
+}

@@ -1,0 +1,305 @@
+#include "service/audit.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "service/app.h"
+
+enum { BATCH = 25, TRIM_MAX = 100, CLOCKS_DIFFER_MS = 600000 };
+
+enum err
+audit_open(struct audit *audit, const struct master_key *master)
+{
+	struct bytes secret = { .n = 32 };
+
+	/* Neighbours among the workers have neighbouring process ids. */
+	*audit = (struct audit){ .chain = (uint32_t)getpid() % AUDIT_CHAINS };
+	if (seal_derive(master, STR("latch audit v1"), secret.p))
+		audit->key = jws_key_import(TOKEN_HS256, &secret);
+	explicit_bzero(&secret, sizeof(secret));
+	return audit->key != NULL ? OK : ERR_INTERNAL;
+}
+
+void
+audit_close(struct audit *audit)
+{
+	jws_key_free(audit->key);
+	audit->key = NULL;
+}
+
+/* ---- Writing -------------------------------------------------------------------------------------------------------- */
+
+static enum err
+write_line(struct app *app, struct audit_head *head, struct audit_line *line)
+{
+	line->chain = head->chain;
+	line->n = head->n + 1;
+	enum err err = audit_line_mac(app->audit.key, line, head->mac, line->mac);
+	if (err == OK)
+		err = audit_insert(app->db, line);
+	if (err != OK)
+		return err;
+	head->n = line->n;
+	memcpy(head->mac, line->mac, sizeof(head->mac));
+	err = audit_head_seal(app->audit.key, head, head->seal);
+	return err == OK ? audit_move(app->db, head) : err;
+}
+
+/* ERR_NO_ROW: the chain does not hold: its row is gone or altered, or there is a line behind its end. */
+static enum err
+try_chain(struct app *app, const struct uuid *whose, struct audit_line *line)
+{
+	struct audit_locked locked;
+	bool good = false;
+	enum err err = audit_lock(app->db, app->audit.chain, whose, &locked);
+
+	if (err == OK)
+		err = audit_head_check(app->audit.key, &locked.head, &good);
+	if (err != OK)
+		return err;
+	if (!good)
+		return ERR_NO_ROW;
+	line->at = locked.now;
+	memcpy(line->key, locked.key, sizeof(line->key));
+	/* Of a user whose row is gone, or goes now, nothing is written down. */
+	if (app->acting.request && strcmp(line->through, "api") == 0 && (whose == NULL || locked.key[0] != '\0'))
+		err = audit_hide(&app->master, &app->acting.client, line);
+	if (err == OK)
+		err = write_line(app, &locked.head, line);
+	return err == ERR_DUPLICATE ? ERR_NO_ROW : err;
+}
+
+static const char *
+through(const struct app *app, const struct audit_entry *entry)
+{
+	return entry->itself ? "itself" : app->acting.request ? "api" : "latchctl";
+}
+
+static void
+set_id(struct uuid *id, const struct uuid *given, const struct uuid *otherwise)
+{
+	if (given != NULL)
+		*id = *given;
+	else if (otherwise != NULL)
+		*id = *otherwise;
+}
+
+enum err
+audit_write(struct app *app, const struct audit_entry *entry)
+{
+	const struct acting *acting = &app->acting;
+	struct audit_line line = { .id = uuid_new() };
+	enum err err = ERR_NO_ROW;
+
+	set_id(&line.actor, entry->actor, entry->refused || entry->itself ? NULL : acting->user);
+	set_id(&line.subject, entry->subject, NULL);
+	set_id(&line.session, entry->session, entry->itself ? NULL : acting->session);
+	(void)snprintf(line.event, sizeof(line.event), "%s", audit_events[entry->event].name);
+	(void)snprintf(line.outcome, sizeof(line.outcome), "%s", entry->refused ? "refused" : "ok");
+	(void)snprintf(line.through, sizeof(line.through), "%s", through(app, entry));
+	if (entry->target.p != NULL && !str_copy(line.target, sizeof(line.target), entry->target))
+		return ERR_INTERNAL;
+
+	const struct uuid *whose = line.actor.text[0] != '\0'   ? &line.actor
+	                         : line.subject.text[0] != '\0' ? &line.subject
+	                                                        : NULL;
+	/* What does not hold is evidence, so it is not written to; and not a reason to let nobody in. */
+	for (unsigned i = 0; i < AUDIT_CHAINS && err == ERR_NO_ROW; i++) {
+		err = try_chain(app, whose, &line);
+		if (err != ERR_NO_ROW)
+			break;
+		log_error("audit: chain %u was tampered with, see latchctl audit verify; writing to another", app->audit.chain);
+		app->audit.chain = (app->audit.chain + 1) % AUDIT_CHAINS;
+	}
+	return err == ERR_NO_ROW ? ERR_DB : err;
+}
+
+struct alone {
+	struct app *app;
+	const struct audit_entry *entry;
+};
+
+static enum err
+write_alone(struct db *db, void *argument)
+{
+	const struct alone *alone = argument;
+
+	(void)db;
+	return audit_write(alone->app, alone->entry);
+}
+
+enum err
+audit_write_alone(struct app *app, const struct audit_entry *entry)
+{
+	struct alone alone = { app, entry };
+
+	return db_transaction(app->db, write_alone, &alone);
+}
+
+/* ---- Reading -------------------------------------------------------------------------------------------------------- */
+
+static void
+show(const struct app *app, const struct audit_line *line, struct audit_item *out)
+{
+	*out = (struct audit_item){
+		.id = line->id, .at = line->at, .actor = line->actor, .subject = line->subject, .session = line->session
+	};
+	memcpy(out->event, line->event, sizeof(out->event));
+	memcpy(out->outcome, line->outcome, sizeof(out->outcome));
+	memcpy(out->through, line->through, sizeof(out->through));
+	memcpy(out->target, line->target, sizeof(out->target));
+	audit_show(&app->master, line, &out->from);
+}
+
+/* The lowest id that a line of that time can have, as its worker's clock may differ from the database's; so that the key by
+ * id leads to the time. */
+static struct uuid
+id_at(int64_t ms)
+{
+	unsigned char bytes[16] = { 0 };
+
+	for (int i = 0; i < 6 && ms > 0; i++)
+		bytes[i] = (unsigned char)(ms >> 8 * (5 - i));
+	return uuid_unpack(bytes);
+}
+
+enum err
+audit_list(struct app *app, const struct audit_filter *filter, struct str before, struct audit_item *out, size_t max,
+           size_t *n_out)
+{
+	struct audit_line batch[BATCH];
+	const struct timestamp since = filter->since, until = filter->until;
+	const struct uuid lowest = id_at(since.ms != 0 ? since.ms - CLOCKS_DIFFER_MS : 0);
+	const struct uuid end = id_at(until.ms + CLOCKS_DIFFER_MS);
+	struct str below = before.p != NULL ? before : STR(UUID_MAX);
+	size_t n = BATCH, got = 0;
+
+	if (until.ms != 0 && strncmp(end.text, below.p, below.n) < 0)
+		below = str_of(end.text);
+
+	while (got < max && n == BATCH) {
+		const size_t want = max - got < BATCH ? max - got : BATCH;
+		const enum err err = audit_find(app->db, filter, below, str_of(lowest.text), batch, want, &n);
+		if (err != OK)
+			return err;
+		for (size_t i = 0; i < n; i++)
+			show(app, &batch[i], &out[got++]);
+		if (n > 0)
+			below = str_of(out[got - 1].id.text);
+	}
+	explicit_bzero(batch, sizeof(batch));
+	*n_out = got;
+	return OK;
+}
+
+enum err
+audit_since(struct app *app, uint32_t chain, uint32_t from, struct audit_item *out, size_t max, size_t *n_out,
+            uint32_t *last_out)
+{
+	struct audit_line batch[BATCH];
+	const enum err err = audit_lines(app->db, chain, from, batch, max < BATCH ? max : BATCH, n_out);
+
+	for (size_t i = 0; err == OK && i < *n_out; i++) {
+		show(app, &batch[i], &out[i]);
+		*last_out = batch[i].n;
+	}
+	explicit_bzero(batch, sizeof(batch));
+	return err;
+}
+
+/* ---- Removing ------------------------------------------------------------------------------------------------------- */
+
+struct trim {
+	struct app *app;
+	uint32_t chain, most, removed;
+	bool more; /* there may be more in this chain */
+};
+
+/* How many of the lines at the chain's beginning are as they were written, and older than the limit; *head moves on. */
+static enum err
+count_old(const struct app *app, struct timestamp limit, const struct audit_line *lines, size_t n,
+          struct audit_head *head, uint32_t *old_out)
+{
+	char mac[AUDIT_MAC_SIZE];
+
+	for (*old_out = 0; *old_out < n; ++*old_out) {
+		const struct audit_line *line = &lines[*old_out];
+		if (line->n != head->first || line->n > head->n || line->at.ms >= limit.ms)
+			break;
+		const enum err err = audit_line_mac(app->audit.key, line, head->before, mac);
+		if (err != OK)
+			return err;
+		if (strcmp(mac, line->mac) != 0) {
+			log_error("audit: chain %u line %u was tampered with, see latchctl audit verify; it is not removed",
+			          head->chain, line->n);
+			break;
+		}
+		memcpy(head->before, mac, sizeof(head->before));
+		head->first++;
+	}
+	return OK;
+}
+
+static enum err
+trim_chain(struct db *db, void *argument)
+{
+	static struct audit_line lines[TRIM_MAX];
+	struct trim *trim = argument;
+	struct app *app = trim->app;
+	struct audit_locked locked;
+	bool good = false;
+	size_t n;
+	enum err err = audit_lock_now(db, trim->chain, &locked);
+
+	trim->removed = 0;
+	trim->more = false;
+	if (err == OK)
+		err = audit_head_check(app->audit.key, &locked.head, &good);
+	if (err != OK || !good)
+		return err;
+	const uint32_t first = locked.head.first;
+	const struct timestamp limit = { locked.now.ms - app->config.audit_days * INT64_C(86400000) };
+	err = audit_lines(db, trim->chain, first, lines, trim->most, &n);
+	if (err == OK)
+		err = count_old(app, limit, lines, n, &locked.head, &trim->removed);
+	if (err == OK && trim->removed > 0)
+		err = audit_remove(db, trim->chain, first, first + trim->removed - 1);
+	if (err == OK && trim->removed > 0)
+		err = audit_head_seal(app->audit.key, &locked.head, locked.head.seal);
+	if (err == OK && trim->removed > 0)
+		err = audit_move(db, &locked.head);
+	trim->more = trim->removed == trim->most;
+	return err;
+}
+
+/* The chain with the next number that has old lines; after the last it begins anew, and says that nothing is left. */
+enum err
+audit_trim(struct app *app, uint32_t most, struct slice *out)
+{
+	struct trim trim = { .app = app, .most = most < TRIM_MAX ? most : TRIM_MAX };
+	uint64_t since_us = clock_mono_us();
+
+	*out = (struct slice){ 0 };
+	if (app->config.audit_days == 0)
+		return OK;
+	enum err err = audit_old(app->db, app->audit.trim, app->config.audit_days, &trim.chain);
+	out->look_us = clock_mono_us() - since_us;
+	if (err == ERR_NO_ROW)
+		app->audit.trim = 0;
+	if (err != OK)
+		return err == ERR_NO_ROW ? OK : err;
+	/* Else the gap before the chain's first line, where the chain before it grows, would be locked too. */
+	err = db_run_text(app->db, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED");
+	since_us = clock_mono_us();
+	if (err == OK)
+		err = db_transaction(app->db, trim_chain, &trim);
+	out->remove_us = clock_mono_us() - since_us;
+	if (err != OK)
+		return err;
+	app->audit.trim = trim.more ? trim.chain : trim.chain + 1;
+	out->removed = trim.removed;
+	out->full = true;
+	return OK;
+}
