@@ -1,11 +1,14 @@
 /* Every call to the database's library fails in turn, in every way that it may. */
 import { after, before, describe, test } from "node:test";
 import { DATABASE, FULL, KINDS } from "./inject-worker.mjs";
-import { checkClean, scenes, walk, walkBoot, witness } from "./inject-walk.mjs";
+import { checkAudit, checkClean, scenes, walk, walkBoot, witness } from "./inject-walk.mjs";
 
 before(() => witness.start());
 
-after(() => checkClean(witness));
+after(async () => {
+	await checkClean(witness);
+	await checkAudit();
+});
 
 /* The short form takes two of the ways; their numbers in LATCH_FAULT_KINDS repeat it. */
 const first = Math.floor(Math.random() * KINDS.length);

@@ -3,7 +3,7 @@
  * error of the contract's, the worker serves on, and what it left in the database is whole.
  */
 import assert from "node:assert/strict";
-import { q, sql } from "../http/lib/instance.mjs";
+import { ctl, q, sql } from "../http/lib/instance.mjs";
 import { newPassword, unique } from "../http/lib/users.mjs";
 import { FULL, MEMORY, Worker } from "./inject-worker.mjs";
 
@@ -263,6 +263,20 @@ export async function checkClean(worker) {
 	const end = await worker.stop();
 	assert.equal(worker.reports(), "");
 	assert.deepEqual(end, { code: 0, signal: null }, worker.log.slice(-2000));
+}
+
+/** Whatever failed: each account and session of these tests has the one line that tells of it, no line tells of what was not done, and the chains hold. */
+export async function checkAudit() {
+	const done = await ctl(["audit", "verify"]);
+	assert.equal(done.code, 0, done.stdout + done.stderr);
+	const lines = (event, about) => `(SELECT COUNT(*) FROM audit a WHERE a.event = '${event}' AND a.outcome = 'ok' AND ${about})`;
+	const theirs = "u.email LIKE '%@fault.example'";
+	assert.deepEqual(await sql(`SELECT u.id FROM users u WHERE ${theirs} AND ${lines("user.register", "a.subject = u.id")} <> 1`), [], "an account without its line");
+	assert.deepEqual(await sql(`SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE ${theirs} AND s.id NOT LIKE '00000000-%' AND ${lines("session.login", "a.actor = u.id AND a.session = s.id")} <> 1`), [], "a session without its line");
+	assert.deepEqual(await sql(`SELECT a.id FROM audit a JOIN users u ON u.id = a.subject WHERE ${theirs} AND a.event = 'session.login' AND a.outcome = 'ok' AND a.session NOT IN (SELECT id FROM sessions)`), [], "a line of a session that never was");
+	assert.deepEqual(await sql(`SELECT s.id FROM sessions s JOIN users u ON u.id = s.user_id WHERE ${theirs} AND s.ended_for = 'logout' AND (SELECT COUNT(*) FROM audit a WHERE a.event LIKE 'session.logout%' AND a.subject = u.id AND (a.session = s.id OR a.event = 'session.logout_everywhere')) = 0`), [], "a session that was ended without a line");
+	assert.deepEqual(await sql(`SELECT a.id FROM audit a JOIN users u ON u.id = a.subject JOIN sessions s ON s.id = a.session WHERE ${theirs} AND a.event LIKE 'session.logout%' AND s.ended_at IS NULL`), [], "a line of a log-out that never was");
+	assert.deepEqual(await sql(`SELECT u.id FROM users u WHERE ${theirs} AND u.password_version <> 1 + ${lines("user.password", "a.subject = u.id")}`), [], "a password without its line");
 }
 
 const TOKEN_MS = 300_000; /* a walk takes longer than a token is good for */

@@ -27,7 +27,7 @@ const DEFAULTS = {
 	workers: "8", db_socket: "", db_name: "latch", db_user: "latch", db_owner_user: "latch_owner", db_timeout_s: "2",
 	token_alg: "ES256", access_ttl_s: "900", session_ttl_s: "2592000", session_idle_s: "1209600",
 	refresh_grace_s: "10", revocation_max_age_s: "30", jwks_max_age_s: "300", password_min: "8", argon2_memory_kib: "19456",
-	argon2_passes: "2",
+	argon2_passes: "2", audit_days: "365",
 };
 
 /** A config key as the workers read it: latch.conf, else the default. Read anew at each call. */

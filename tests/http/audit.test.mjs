@@ -1,0 +1,157 @@
+/* The audit as it is read: over the API and by latchctl, and what is left in it of somebody who was deleted. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { before, test } from "node:test";
+import { call, del, expectErrors, expectProblem, get, patch, post } from "./lib/api.mjs";
+import { CONF, CTL, ctl, ctlOk, q, sql, until } from "./lib/instance.mjs";
+import { FROM, seenFrom } from "./lib/sessions.mjs";
+import { login, newAdmin, newPassword, newSession, newUser, tryLogin, unique, uniqueEmail } from "./lib/users.mjs";
+
+const ask = async (query) => (await get(`/audit${query}`, { token: admin.token })).json();
+const of = async (user, more = "") => (await ask(`?subject=${user.id}${more}`)).items;
+const names = (items) => items.map((item) => item.event);
+let admin;
+
+before(async () => {
+	admin = await newAdmin();
+});
+
+test("audit: what somebody does is there, newest first, with who, whom, where from and in which session", async () => {
+	const user = { email: uniqueEmail(), password: newPassword() };
+	const headers = { ...FROM, "User-Agent": 'Tester/1.0 (X11; "a, b")' };
+	user.id = (await post("/auth/register", { json: user, headers })).json().id;
+	const wrong = await call("POST", "/auth/login", { json: { email: user.email, password: newPassword() }, headers });
+	assert.equal(wrong.status, 401);
+	const session = (await call("POST", "/auth/login", { json: { email: user.email, password: user.password }, headers })).json();
+	const claims = JSON.parse(Buffer.from(session.access_token.split(".")[1], "base64url"));
+	await patch("/users/me", { token: session.access_token, json: { name: "Ada", phone_number: null }, headers });
+	await post("/auth/logout", { token: session.access_token, json: {}, headers });
+	const items = await of(user);
+	const line = { outcome: "ok", actor: user.id, subject: user.id, session: claims.sid, through: "api", target: null, ip: seenFrom(), user_agent: 'Tester/1.0 (X11; "a, b")' };
+	assert.deepEqual(items.map(({ id, at, ...rest }) => rest), [
+		{ ...line, event: "session.logout" },
+		{ ...line, event: "user.profile", target: "name,phone_number" },
+		{ ...line, event: "session.login" },
+		{ ...line, event: "session.login", outcome: "refused", actor: null, session: null },
+		{ ...line, event: "user.register", session: null },
+	]);
+	assert.ok(Math.abs(Date.parse(items[0].at) - Date.now()) < 60_000);
+});
+
+test("audit: a name that nobody has is refused with a line that does not say it", async () => {
+	const name = uniqueEmail("nobody"), since = new Date(Date.now() - 1000).toISOString(), headers = { ...FROM, "User-Agent": unique("nobody-agent") };
+	assert.equal((await call("POST", "/auth/login", { json: { email: name, password: newPassword() }, headers })).status, 401);
+	const items = (await ask(`?event=session.login&since=${since}&limit=200`)).items.filter((item) => item.user_agent === headers["User-Agent"]);
+	assert.equal(items.length, 1);
+	const { outcome, actor, subject, session, target, ip } = items[0];
+	assert.deepEqual({ outcome, actor, subject, session, target, ip }, { outcome: "refused", actor: null, subject: null, session: null, target: null, ip: seenFrom() });
+	const text = JSON.stringify(await sql(`SELECT * FROM audit WHERE id = ${q(items[0].id)}`));
+	assert.doesNotMatch(text, new RegExp(name.split("@")[0]));
+});
+
+test("audit: somebody whose account is not active is refused, and the line says so", async () => {
+	const user = await newUser();
+	await ctlOk(["user", "disable", user.email]);
+	assert.equal((await tryLogin(user.email, user.password)).status, 403);
+	const [refused, disabled] = await of(user);
+	assert.deepEqual([refused.event, refused.outcome, refused.target, refused.actor], ["session.login", "refused", "disabled", null]);
+	assert.deepEqual([disabled.event, disabled.through, disabled.actor, disabled.ip], ["user.disable", "latchctl", null, null]);
+});
+
+test("audit: what was not done is not there", async () => {
+	const user = await newSession(), other = await newUser({ username: unique("taken") });
+	const before = names(await of(user));
+	expectErrors(await patch("/users/me", { token: user.token, json: { username: other.username } }), { username: "taken" }, "conflict");
+	expectErrors(await call("POST", "/auth/register", { json: { email: user.email, password: newPassword() } }), { email: "taken" }, "conflict");
+	expectProblem(await del("/users/me/sessions/01932c07-209c-7c11-8b0e-6a3f5d2e9c41", { token: user.token }), "not_found");
+	await patch("/users/me", { token: user.token, json: {} });
+	assert.deepEqual(names(await of(user)), before);
+});
+
+test("audit: pages neither repeat nor skip a line while others are written, and every filter holds", async () => {
+	const user = await newUser();
+	for (let i = 0; i < 7; i++)
+		await login(user);
+	const all = await of(user, "&limit=200"), seen = [];
+	assert.equal(all.length, 8);
+	for (let cursor = ""; cursor !== null;) {
+		const page = await ask(`?subject=${user.id}&limit=3${cursor && `&cursor=${cursor}`}`);
+		assert.ok(page.items.length <= 3);
+		seen.push(...page.items);
+		cursor = page.next_cursor;
+		await login(user);
+	}
+	assert.deepEqual(seen, all);
+	assert.deepEqual(await of(user, "&event=user.register"), all.slice(-1));
+	assert.deepEqual((await ask(`?actor=${user.id}&event=user.register`)).items, all.slice(-1));
+	assert.deepEqual((await ask(`?actor=${user.id}&subject=${admin.id}`)).items, []);
+	assert.deepEqual(await of(user, `&since=${all[3].at}&until=${all[0].at}`), all.filter(({ at }) => at >= all[3].at && at < all[0].at));
+	assert.deepEqual(await of(user, "&until=2020-01-01"), []);
+	for (const [name, value] of [["actor", "x"], ["event", "user.nothing"], ["since", "2026-02-30"], ["until", "yesterday"], ["cursor", "x"], ["limit", "201"]])
+		expectErrors(await get(`/audit?${name}=${value}`, { token: admin.token }), { [name]: "invalid" });
+});
+
+test("audit: of who is deleted the lines stay and hold, and neither address, agent nor name can be read", async () => {
+	const agent = unique("agent"), headers = { ...FROM, "User-Agent": agent };
+	const user = { email: uniqueEmail(), password: newPassword(), username: unique("gone"), name: unique("Gone"), phone_number: `+49${Math.floor(1e11 + Math.random() * 8e11)}` };
+	user.id = (await post("/auth/register", { json: user, headers })).json().id;
+	await tryLogin(user.email, "something else", { headers });
+	const { access_token: token } = (await call("POST", "/auth/login", { json: { email: user.email, password: user.password }, headers })).json();
+	assert.ok((await of(user)).every((item) => item.user_agent === agent && item.ip === seenFrom()));
+	assert.equal((await call("POST", "/users/me/delete", { token, json: { current_password: user.password }, headers })).status, 204);
+	const items = await of(user);
+	assert.deepEqual(names(items), ["user.delete", "session.login", "session.login", "user.register"]);
+	assert.ok(items.every((item) => item.ip === null && item.user_agent === null));
+	const columns = (await sql("SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'audit'")).flat();
+	for (const text of [user.email, user.username, user.name, user.phone_number, agent, seenFrom()])
+		for (const column of columns)
+			assert.deepEqual(await sql(`SELECT id FROM audit WHERE subject = ${q(user.id)} AND INSTR(CAST(\`${column}\` AS CHAR), ${q(text)}) > 0`), [], `${column} holds ${text}`);
+	const done = await ctl(["audit", "verify"]);
+	assert.equal(done.code, 0, done.stdout);
+});
+
+test("audit: nobody's key is another's", async () => {
+	const made = [(await newUser()).id, (await newUser()).id];
+	const keys = (await sql(`SELECT HEX(audit_key) FROM users WHERE id IN (${made.map(q).join()})`)).flat();
+	assert.equal(new Set(keys).size, 2);
+	const [[users, different]] = await sql("SELECT COUNT(*), COUNT(DISTINCT audit_key) FROM users");
+	assert.equal(users, different);
+});
+
+test("audit: a wrong password costs as many statements as a name that nobody has", async () => {
+	const user = await newUser();
+	const asked = async (email) => {
+		/* By one worker's connection and no other's, at times at which it reads no keys: the least of several tries. */
+		const counts = [];
+		for (let i = 0; i < 5; i++) {
+			const questions = async () => Number((await sql("SHOW GLOBAL STATUS LIKE 'Questions'"))[0][1]);
+			const from = await questions();
+			assert.equal((await tryLogin(email, newPassword(), { headers: { "X-Forwarded-For": `10.9.${Math.floor(Math.random() * 250)}.${i + 1}` } })).status, 401);
+			counts.push((await questions()) - from);
+			await ctlOk(["user", "enable", user.email]);
+		}
+		return Math.min(...counts);
+	};
+	assert.equal(await asked(user.email), await asked(uniqueEmail("nobody")));
+});
+
+test("audit tail -f: shows each line once, also of writers that commit late", async () => {
+	const users = await Promise.all(Array.from({ length: 3 }, () => newUser()));
+	const child = spawn(CTL, ["--config", CONF, "audit", "tail", "--follow"], { stdio: ["ignore", "pipe", "inherit"], env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("LATCH_"))) });
+	let out = "";
+	child.stdout.on("data", (data) => { out += data; });
+	try {
+		await until(() => out.includes("\n"), 5000, "the last lines");
+		/* One chain is held by a writer that was first and commits last, while the others go on. */
+		const late = sql(`BEGIN; SELECT n FROM audit_chains ORDER BY chain FOR UPDATE; SELECT SLEEP(0.7); COMMIT`);
+		await Promise.all(Array.from({ length: 60 }, (_, i) => login(users[i % 3])));
+		await late;
+		const wanted = (await Promise.all(users.map((user) => of(user, "&event=session.login")))).flat().map((item) => item.session);
+		assert.equal(wanted.length, 60);
+		await until(() => wanted.every((sid) => out.includes(`session=${sid} `)), 10_000, "all lines");
+		for (const sid of wanted)
+			assert.equal(out.split("\n").filter((line) => line.includes(`session=${sid} `)).length, 1, sid);
+	} finally {
+		child.kill("SIGTERM");
+	}
+});
