@@ -10,7 +10,7 @@ const { Validator } = await npm("@seriousme/openapi-schema-validator");
 const ROUTES = {
 	"/auth/register": ["post"], "/auth/login": ["post"], "/auth/logout": ["post"], "/auth/refresh": ["post"], "/auth/verify": ["get"],
 	"/users": ["get", "post"], "/users/{id}": ["get", "patch", "delete"], "/users/{id}/sessions": ["get", "delete"],
-	"/users/{id}/roles/{role}": ["put", "delete"], "/roles": ["get", "post"], "/roles/{role}": ["get", "patch", "delete"],
+	"/users/{id}/roles/{role}": ["put", "delete"], "/audit": ["get"], "/roles": ["get", "post"], "/roles/{role}": ["get", "patch", "delete"],
 	"/users/me": ["get", "patch"], "/users/me/password": ["post"], "/users/me/delete": ["post"],
 	"/users/me/sessions": ["get", "delete"], "/users/me/sessions/{id}": ["delete"], "/.well-known/openid-configuration": ["get"],
 	"/.well-known/jwks.json": ["get"], "/healthz": ["get"], "/readyz": ["get"], "/openapi.json": ["get"], "/metrics": ["get"],
@@ -77,7 +77,7 @@ test("openapi: every failure is a problem, every body has a schema with properti
 
 test("openapi: what needs a token says so and documents 401; the rest does not", () => {
 	for (const [name, op] of operations) {
-		const needs = /\/users|\/roles|verify|\/metrics/.test(name), takes = /logout/.test(name);
+		const needs = /\/users|\/roles|verify|\/audit|\/metrics/.test(name), takes = /logout/.test(name);
 		const security = op.security ?? doc.security ?? [];
 		assert.equal(security.length > 0 && !security.some((s) => Object.keys(s).length === 0), needs, name);
 		assert.equal(security.length > 0, needs || takes, name);
