@@ -40,11 +40,12 @@ same(const struct audit_bytes *a, const struct audit_bytes *b)
 
 enum { CHOICES = 4, LINES = 1024 };
 
-/* Every line whose five texts are each of these: so their bytes together are often the same, in other portions. */
+/* Every line whose five texts are each of these: so their bytes together are often the same, in other portions,
+ * and the byte is the one that goes before a text. */
 static struct audit_line
 line_number(unsigned i)
 {
-	static const char *const texts[CHOICES] = { "", "a", "aa", "aaa" };
+	static const char *const texts[CHOICES] = { "", "\1", "\1\1", "\1\1\1" };
 	struct audit_line line = { .chain = 1, .n = 1 };
 
 	(void)snprintf(line.event, sizeof(line.event), "%s", texts[i % 4]);
@@ -52,7 +53,7 @@ line_number(unsigned i)
 	(void)snprintf(line.through, sizeof(line.through), "%s", texts[i / 16 % 4]);
 	(void)snprintf(line.target, sizeof(line.target), "%s", texts[i / 64 % 4]);
 	line.sealed.n = i / 256;
-	memset(line.sealed.p, 'a', line.sealed.n);
+	memset(line.sealed.p, 1, line.sealed.n);
 	return line;
 }
 
