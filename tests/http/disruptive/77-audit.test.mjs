@@ -91,6 +91,11 @@ const deeds = {
 		assert.equal((await del("/users/me/sessions", { token: user.token })).status, 204);
 		return ["ok", user.id, user.id, sidOf(user.token), "api", null];
 	},
+	async "session.end_all"() {
+		const user = await newSession();
+		assert.equal((await del(`/users/${user.id}/sessions`, { token: admin.token })).status, 204);
+		return ["ok", admin.id, user.id, sidOf(admin.token), "api", null];
+	},
 	async "session.replay"() {
 		const user = await newUser(), first = await login(user);
 		const second = (await refresh(first.refresh_token)).json();
