@@ -31,6 +31,13 @@ CREATE TABLE IF NOT EXISTS audit_chains (
   mac BINARY(32) NOT NULL DEFAULT '',
   seal BINARY(32) NOT NULL DEFAULT ''
 ) ENGINE = InnoDB;
+-- What the MACs and the seals of addresses hang on: 32 random bytes, sealed under the key file, so that a new key file needs
+-- nothing but this row sealed anew. Whoever first reads the signing keys makes it.
+CREATE TABLE IF NOT EXISTS audit_secret (
+  id TINYINT UNSIGNED NOT NULL PRIMARY KEY,
+  sealed VARBINARY(128) NOT NULL,
+  CONSTRAINT audit_secret_one CHECK (id = 1)
+) ENGINE = InnoDB;
 INSERT IGNORE INTO audit_chains (chain)
   WITH RECURSIVE chains (chain) AS (SELECT 0 UNION ALL SELECT chain + 1 FROM chains WHERE chain < 63) SELECT chain FROM chains;
 -- What seals a user's address and user agent in the audit: gone with the row, and with it what it sealed.

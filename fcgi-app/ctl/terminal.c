@@ -41,8 +41,9 @@ complain_err(const struct app *app, enum err err, const struct reason *why)
 bool
 connected(struct app *app)
 {
+	/* Without the audit's secret nothing is changed that would have to be written down, and each such command says so. */
 	if (db_begin_request(app->db) == OK)
-		return true;
+		return audit_ready(app) != ERR_INTERNAL || complain("out of memory") == EXIT_OK;
 	(void)fprintf(stderr, "latchctl: database: %s%s\n", db_error(app->db),
 	              db_schema_disagrees(app->db) ? " (run latchctl migrate)" : "");
 	return false;

@@ -20,6 +20,8 @@ static const struct column locked_columns[] = {
 	COLUMN(struct audit_locked, key),
 };
 
+static const struct column secret_columns[] = { COLUMN(struct audit_secret, sealed) };
+
 static const struct column chain_column = { COLUMN_U32, 0, sizeof(uint32_t) };
 
 #define LINE_SQL                                                                                                \
@@ -55,7 +57,7 @@ static const struct stmt stmts[] = {
 
 const struct stmt_table audit_statements = { .stmts = stmts, .n = COUNT(stmts) };
 
-enum { LOCK_NOW, REMOVE, HEADS, HEAD, LINES, STRAY, OLD, FIND };
+enum { LOCK_NOW, REMOVE, SECRET, SECRET_MAKE, SECRET_RESEAL, HEADS, HEAD, LINES, STRAY, OLD, FIND };
 
 static const struct stmt rare[] = {
 	[LOCK_NOW] = { .name = "audit lock now",
@@ -67,6 +69,16 @@ static const struct stmt rare[] = {
 	[REMOVE] = { .name = "audit remove",
 	             .sql = "DELETE FROM audit WHERE chain = ? AND n BETWEEN ? AND ?",
 	             .params = 3 },
+	[SECRET] = { .name = "audit secret",
+	             .sql = "SELECT sealed FROM audit_secret WHERE id = 1",
+	             .columns = secret_columns,
+	             .n = COUNT(secret_columns) },
+	[SECRET_MAKE] = { .name = "audit secret make",
+	                  .sql = "INSERT IGNORE INTO audit_secret (id, sealed) VALUES (1, ?)",
+	                  .params = 1 },
+	[SECRET_RESEAL] = { .name = "audit secret reseal",
+	                    .sql = "UPDATE audit_secret SET sealed = ? WHERE id = 1",
+	                    .params = 1 },
 	[HEADS] = { .name = "audit heads",
 	            .sql = HEAD_SQL " FROM audit_chains c ORDER BY c.chain LIMIT ?",
 	            .params = 1,
@@ -149,6 +161,24 @@ enum err
 audit_remove(struct db *db, uint32_t chain, uint32_t first, uint32_t last)
 {
 	return db_run(db, &rare[REMOVE], ARGS(arg_u64(chain), arg_u64(first), arg_u64(last)), NULL);
+}
+
+enum err
+audit_secret(struct db *db, struct audit_secret *out)
+{
+	return db_row(db, &rare[SECRET], NO_ARGS, out);
+}
+
+enum err
+audit_secret_make(struct db *db, const struct bytes *sealed)
+{
+	return db_run(db, &rare[SECRET_MAKE], ARGS(arg_bytes(sealed)), NULL);
+}
+
+enum err
+audit_secret_reseal(struct db *db, const struct bytes *sealed)
+{
+	return db_run_one(db, &rare[SECRET_RESEAL], ARGS(arg_bytes(sealed)));
 }
 
 enum err

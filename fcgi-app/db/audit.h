@@ -53,6 +53,14 @@ enum err audit_move(struct db *db, const struct audit_head *head) MUST_USE;
 /* Removes the lines first to last of a chain. */
 enum err audit_remove(struct db *db, uint32_t chain, uint32_t first, uint32_t last) MUST_USE;
 
+/* What the MACs hang on, sealed. ERR_NO_ROW: it has not been made. Who makes it when it is there already changes nothing. */
+struct audit_secret {
+	struct bytes sealed;
+};
+enum err audit_secret(struct db *db, struct audit_secret *out) MUST_USE;
+enum err audit_secret_make(struct db *db, const struct bytes *sealed) MUST_USE;
+enum err audit_secret_reseal(struct db *db, const struct bytes *sealed) MUST_USE;
+
 /* Up to AUDIT_CHAINS + 1 rows, by their chains. */
 enum err audit_heads(struct db *db, struct audit_head *out, size_t *n_out) MUST_USE;
 /* ERR_NO_ROW. */

@@ -40,6 +40,7 @@ app_open(struct app *app, const char *config_file, char *const *environment, enu
 	const enum config_role reader = role == APP_OWNER ? CONFIG_OWNER : CONFIG_SERVICE;
 
 	*app = (struct app){ 0 };
+	audit_open(&app->audit);
 	/* Both, whatever the first says: everything that is wrong is told at once. */
 	const bool loaded = config_load(config_file, environment, reader, &app->config, complaints);
 	if (!open_files(app, complaints) || !loaded)
@@ -54,8 +55,7 @@ app_open(struct app *app, const char *config_file, char *const *environment, enu
 	app->db = db_new(config, worker ? DB_AS_WORKER : DB_AS_COMMAND);
 	if (app->db != NULL && hasher_init(&app->hasher, config, worker ? &app->lanes : NULL) == OK && crypto_works(app)
 	    && tokens_open(&app->tokens, config, &app->keyring) == OK && tickets_open(&app->tickets, &app->master) == OK
-	    && throttle_open(&app->throttle, &app->master) == OK && audit_open(&app->audit, &app->master) == OK
-	    && memory_open(&app->memory) == OK)
+	    && throttle_open(&app->throttle, &app->master) == OK && memory_open(&app->memory) == OK)
 		return true;
 	(void)fprintf(complaints, "out of memory\n");
 	return false;

@@ -9,24 +9,100 @@
 
 enum { BATCH = 25, TRIM_MAX = 100, CLOCKS_DIFFER_MS = 600000 };
 
-enum err
-audit_open(struct audit *audit, const struct master_key *master)
-{
-	struct bytes secret = { .n = 32 };
+#define SECRET_PURPOSE STR("latch audit secret v1")
+#define SECRET_LABEL STR("audit")
 
+void
+audit_open(struct audit *audit)
+{
 	/* Neighbours among the workers have neighbouring process ids. */
 	*audit = (struct audit){ .chain = (uint32_t)getpid() % AUDIT_CHAINS };
-	if (seal_derive(master, STR("latch audit v1"), secret.p))
-		audit->key = jws_key_import(TOKEN_HS256, &secret);
-	explicit_bzero(&secret, sizeof(secret));
-	return audit->key != NULL ? OK : ERR_INTERNAL;
 }
 
 void
 audit_close(struct audit *audit)
 {
 	jws_key_free(audit->key);
-	audit->key = NULL;
+	explicit_bzero(audit, sizeof(*audit));
+}
+
+static enum err
+open_secret(const struct master_key *master, const struct bytes *sealed, struct master_key *out)
+{
+	struct bytes plain;
+	const enum err err = unseal(master, SECRET_PURPOSE, SECRET_LABEL, sealed, &plain);
+
+	if (err == OK && plain.n == sizeof(out->bytes))
+		memcpy(out->bytes, plain.p, sizeof(out->bytes));
+	const bool good = err == OK && plain.n == sizeof(out->bytes);
+	explicit_bzero(&plain, sizeof(plain));
+	return good ? OK : ERR_INTERNAL;
+}
+
+/* Of two who make one at once, that of the first counts for both. */
+static enum err
+make_secret(struct app *app)
+{
+	struct master_key secret;
+	struct bytes sealed;
+
+	random_bytes(secret.bytes, sizeof(secret.bytes));
+	enum err err = seal(&app->master, SECRET_PURPOSE, SECRET_LABEL, secret.bytes, sizeof(secret.bytes), &sealed);
+	explicit_bzero(&secret, sizeof(secret));
+	return err == OK ? audit_secret_make(app->db, &sealed) : err;
+}
+
+static enum err
+take_secret(struct app *app, const struct bytes *sealed)
+{
+	struct audit *audit = &app->audit;
+	struct bytes key = { .n = 32 };
+
+	if (open_secret(&app->master, sealed, &audit->secret) != OK) {
+		if (!audit->complained)
+			log_error("the audit's secret does not open: is key_file the one it was made with?");
+		audit->complained = true;
+		return ERR_DB;
+	}
+	if (seal_derive(&audit->secret, STR("latch audit v1"), key.p))
+		audit->key = jws_key_import(TOKEN_HS256, &key);
+	explicit_bzero(&key, sizeof(key));
+	return audit->key != NULL ? OK : ERR_INTERNAL;
+}
+
+enum err
+audit_ready(struct app *app)
+{
+	struct audit_secret row;
+
+	if (app->audit.key != NULL)
+		return OK;
+	enum err err = audit_secret(app->db, &row);
+	if (err == ERR_NO_ROW) {
+		err = make_secret(app);
+		if (err == OK)
+			err = audit_secret(app->db, &row);
+	}
+	return err == OK ? take_secret(app, &row.sealed) : err;
+}
+
+enum err
+audit_reseal(struct app *app, const struct master_key *old)
+{
+	struct audit_secret row;
+	struct master_key secret;
+	struct bytes sealed;
+	enum err err = audit_secret(app->db, &row);
+
+	if (err != OK || open_secret(&app->master, &row.sealed, &secret) == OK) {
+		explicit_bzero(&secret, sizeof(secret));
+		return err == ERR_NO_ROW ? OK : err;
+	}
+	if (open_secret(old, &row.sealed, &secret) != OK)
+		return ERR_CONFLICT;
+	err = seal(&app->master, SECRET_PURPOSE, SECRET_LABEL, secret.bytes, sizeof(secret.bytes), &sealed);
+	explicit_bzero(&secret, sizeof(secret));
+	return err == OK ? audit_secret_reseal(app->db, &sealed) : err;
 }
 
 /* ---- Writing -------------------------------------------------------------------------------------------------------- */
@@ -65,7 +141,7 @@ try_chain(struct app *app, const struct uuid *whose, struct audit_line *line)
 	memcpy(line->key, locked.key, sizeof(line->key));
 	/* Of a user whose row is gone, or goes now, nothing is written down. */
 	if (app->acting.request && strcmp(line->through, "api") == 0 && (whose == NULL || locked.key[0] != '\0'))
-		err = audit_hide(&app->master, &app->acting.client, line);
+		err = audit_hide(&app->audit.secret, &app->acting.client, line);
 	if (err == OK)
 		err = write_line(app, &locked.head, line);
 	return err == ERR_DUPLICATE ? ERR_NO_ROW : err;
@@ -150,7 +226,7 @@ show(const struct app *app, const struct audit_line *line, struct audit_item *ou
 	memcpy(out->outcome, line->outcome, sizeof(out->outcome));
 	memcpy(out->through, line->through, sizeof(out->through));
 	memcpy(out->target, line->target, sizeof(out->target));
-	audit_show(&app->master, line, &out->from);
+	audit_show(&app->audit.secret, line, &out->from);
 }
 
 /* The lowest id that a line of that time can have, as its worker's clock may differ from the database's; so that the key by

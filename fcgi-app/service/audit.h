@@ -27,14 +27,23 @@ struct acting {
 };
 
 struct audit {
-	struct jws_key *key; /* HS256 */
-	uint32_t chain;      /* where this process writes */
-	uint32_t trim;       /* where it removes next */
+	struct master_key secret; /* of this database: see audit_secret in schema/ */
+	struct jws_key *key;      /* HS256, derived from it; NULL: not read yet */
+	bool complained;
+	uint32_t chain; /* where this process writes */
+	uint32_t trim;  /* where it removes next */
 };
 
-/* ERR_INTERNAL: out of memory. */
-enum err audit_open(struct audit *audit, const struct master_key *master) MUST_USE;
+void audit_open(struct audit *audit);
 void audit_close(struct audit *audit);
+
+/* Reads the secret, and makes it where there is none; within a request, and in no transaction. Nothing to do where that was
+ * done. Without it nothing can be written (ERR_DB), and so nothing done that has to be. A secret that does not open with this
+ * key file is said in the log, once, and is ERR_DB. */
+enum err audit_ready(struct app *app) MUST_USE;
+/* Seals the secret under the app's key file, of which it was sealed under `old` till now; within a transaction. OK also where
+ * that is so already, or there is none. ERR_CONFLICT: it opens with neither. */
+enum err audit_reseal(struct app *app, const struct master_key *old) MUST_USE;
 
 struct audit_entry {
 	enum audit_event event;

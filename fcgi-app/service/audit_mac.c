@@ -64,6 +64,9 @@ mac_of(const struct jws_key *key, const struct audit_bytes *bytes, char out[AUDI
 {
 	unsigned char mac[JWS_SIGNATURE_MAX];
 	size_t n = 0;
+
+	if (key == NULL)
+		return ERR_DB;
 	const enum err err = jws_sign(key, (struct str){ (const char *)bytes->p, bytes->n }, mac, &n);
 
 	if (err != OK || 2 * n != AUDIT_MAC_SIZE - 1)
@@ -115,7 +118,7 @@ purpose_of(const struct audit_line *line, char out[PURPOSE_SIZE])
 
 /* The address's length in one byte, the address, the user agent. */
 enum err
-audit_hide(const struct master_key *master, const struct client *client, struct audit_line *line)
+audit_hide(const struct master_key *secret, const struct client *client, struct audit_line *line)
 {
 	char plain[1 + sizeof(struct audit_from)], purpose[PURPOSE_SIZE];
 	const struct str ip = client->ip, agent = client->user_agent;
@@ -131,13 +134,13 @@ audit_hide(const struct master_key *master, const struct client *client, struct 
 	if (agent.n > 0)
 		memcpy(plain + 1 + ip.n, agent.p, agent.n);
 	const enum err err =
-		seal(master, purpose_of(line, purpose), str_of(line->id.text), plain, 1 + ip.n + agent.n, &line->sealed);
+		seal(secret, purpose_of(line, purpose), str_of(line->id.text), plain, 1 + ip.n + agent.n, &line->sealed);
 	explicit_bzero(plain, sizeof(plain));
 	return err;
 }
 
 void
-audit_show(const struct master_key *master, const struct audit_line *line, struct audit_from *out)
+audit_show(const struct master_key *secret, const struct audit_line *line, struct audit_from *out)
 {
 	char purpose[PURPOSE_SIZE];
 	struct bytes plain;
@@ -146,7 +149,7 @@ audit_show(const struct master_key *master, const struct audit_line *line, struc
 	*out = (struct audit_from){ 0 };
 	if (line->sealed.n == 0 || lost)
 		return;
-	if (unseal(master, purpose_of(line, purpose), str_of(line->id.text), &line->sealed, &plain) != OK)
+	if (unseal(secret, purpose_of(line, purpose), str_of(line->id.text), &line->sealed, &plain) != OK)
 		return;
 	const char *text = (const char *)plain.p;
 	const size_t ip = plain.n > 0 ? plain.p[0] : 0;

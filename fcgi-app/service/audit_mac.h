@@ -1,12 +1,12 @@
 /*
  * audit_mac.h: what makes a line of the audit, and a chain's row, unforgeable, and what hides whom a line tells of.
  *
- * A MAC is HMAC-SHA256 under a key derived from the key file, over every field as (absent, or length and bytes), so that no
+ * A MAC is HMAC-SHA256 under a key derived from the database's secret (audit_ready), over every field as (absent, or length and bytes), so that no
  * two different lines are the same bytes. A line's is also over the MAC of the line before it. A chain's row without lines as the
  * migration made it has no seal.
  *
- * The address and user agent of who acted are sealed (auth/seal.h) under a key derived from the key file and
- * users.audit_key of the actor, else of the subject, else from the key file alone. Without that user's row nobody can open
+ * The address and user agent of who acted are sealed (auth/seal.h) under a key derived from that secret and
+ * users.audit_key of the actor, else of the subject, else from the secret alone. Without that user's row nobody can open
  * them; the line and its MAC stay as they are.
  */
 #ifndef LATCH_SERVICE_AUDIT_MAC_H
@@ -40,9 +40,9 @@ struct audit_from {
 	char ip[46], user_agent[4 * USER_AGENT_POINTS_MAX + 1];
 };
 
-/* Into line->sealed, by line->id and line->key ("": the key file alone). Nothing where there is nothing to hide. */
-enum err audit_hide(const struct master_key *master, const struct client *client, struct audit_line *line) MUST_USE;
+/* Into line->sealed, by line->id and line->key ("": the secret alone). Nothing where there is nothing to hide. */
+enum err audit_hide(const struct master_key *secret, const struct client *client, struct audit_line *line) MUST_USE;
 /* "" where there was nothing, or it cannot be opened any more. */
-void audit_show(const struct master_key *master, const struct audit_line *line, struct audit_from *out);
+void audit_show(const struct master_key *secret, const struct audit_line *line, struct audit_from *out);
 
 #endif

@@ -154,6 +154,9 @@ keys_read(struct app *app)
 	if (err != OK)
 		return err;
 	app->keys_read_us = read_us;
+	/* What cannot be written down is not done; but keys are good for what need not be. */
+	if (audit_ready(app) == ERR_INTERNAL)
+		return ERR_INTERNAL;
 	/* What fails is done when they are read again: keys are good in a database that takes no writes, too. */
 	const bool untended = tend(app, rows, n) != OK;
 	if (untended && !app->keys_untended)
@@ -273,7 +276,7 @@ keys_create(struct app *app, uint32_t delay_s, char kid_out[KID_SIZE])
 }
 
 struct reseal {
-	const struct app *app;
+	struct app *app;
 	const struct master_key *old;
 	size_t n;
 };
@@ -311,7 +314,7 @@ reseal_all(struct db *db, void *argument)
 	work->n = 0;
 	for (size_t i = 0; i < n && err == OK; i++)
 		err = reseal_one(db, work, &rows[i]);
-	return err;
+	return err == OK ? audit_reseal(work->app, work->old) : err;
 }
 
 enum err

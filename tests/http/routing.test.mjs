@@ -17,7 +17,7 @@ test("routing: an unknown path is 404", async () => {
 });
 
 test("routing: paths of later versions are not there yet", async () => {
-	for (const [method, path] of [["GET", "/audit"], ["GET", "/auth/providers"]])
+	for (const [method, path] of [["GET", "/auth/providers"]])
 		expectProblem(await call(method, path, { token, documented: false }), "not_found");
 });
 
@@ -119,7 +119,7 @@ test("routing: a query changes nothing", async () => {
 
 test("cors: a configured origin may call, with what it needs", { skip: noCors }, async () => {
 	for (const origin of origins) {
-		for (const [method, path] of [["PATCH", "/users/me"], ["GET", "/users/me"], ["POST", "/auth/login"]]) {
+		for (const [method, path] of [/*X*/["PATCH", "/users/me"], ["GET", "/users/me"], ["POST", "/auth/login"]]) {
 			const answer = await call("OPTIONS", path, { headers: { Origin: origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": "authorization, content-type" } });
 			assert.ok([200, 204].includes(answer.status), answer.text);
 			assert.equal(answer.headers["access-control-allow-origin"], origin);

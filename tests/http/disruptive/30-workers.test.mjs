@@ -143,11 +143,24 @@ test("deploy/up with a change swaps the pool under load without a failed request
 });
 
 /* Every worker waits for a row, and more requests wait for a worker, while the pool is exchanged: whether it was. */
-async function exchangeWhileBusy(waitMs) {
+const socket = () => statSync(join(DIR, "run", "latch.sock"), { throwIfNoEntry: false })?.ino;
+
+/* How long deploy/up takes to the exchange; the machine decides. */
+async function exchangeTakes(waitMs) {
+	const before = socket(), from = performance.now();
+	const swap = up(["--set", `hash_wait_ms=${waitMs}`]);
+	await until(() => ![before, undefined].includes(socket()), 60_000, "the new pool's socket");
+	const ms = performance.now() - from;
+	assert.equal((await swap).code, 0);
+	return ms;
+}
+
+/* A row is locked for 0.9 s, as nobody waits longer for one, from half of that before the exchange on. */
+async function exchangeWhileBusy(waitMs, ms) {
 	const slow = await newSession();
-	const socket = () => statSync(join(DIR, "run", "latch.sock")).ino;
 	const before = socket();
 	const swap = up(["--set", `hash_wait_ms=${waitMs}`]);
+	await sleep(Math.max(0, ms - 450));
 	const { released } = await hold(`SELECT id FROM users WHERE id = ${q(slow.id)} FOR UPDATE`, 0.9);
 	const early = socket() !== before;
 	const inHand = Array.from({ length: size }, (_, i) => call("PATCH", "/users/me", { token: slow.token, json: { name: `Slow ${i}` } }));
@@ -165,8 +178,10 @@ async function exchangeWhileBusy(waitMs) {
 test("deploy/up with a change: the old pool finishes what it has in hand and what waits on its socket", async () => {
 	const was = config("hash_wait_ms") ?? "2000";
 	let exchanged = false;
-	for (let i = 1; i <= 5 && !exchanged; i++)
-		exchanged = await exchangeWhileBusy(Number(was) + i);
+	for (let i = 1; i <= 8 && !exchanged; i++) {
+		const ms = await exchangeTakes(Number(was) + 2 * i);
+		exchanged = await exchangeWhileBusy(Number(was) + 2 * i + 1, ms);
+	}
 	assert.equal((await up(["--set", `hash_wait_ms=${was}`])).code, 0);
 	assert.ok(exchanged, "the pool was never exchanged at the right moment");
 });

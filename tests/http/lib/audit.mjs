@@ -1,13 +1,18 @@
 /* The audit's MACs, made once more from their description in docs/audit.md: with the key file at hand a test can do what nobody else can. */
-import { createHmac, hkdfSync } from "node:crypto";
+import { createDecipheriv, createHmac, hkdfSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { config, DIR, q, sql } from "./instance.mjs";
 
-const key = () => {
+const derive = (from, purpose) => Buffer.from(hkdfSync("sha256", from, Buffer.alloc(0), purpose, 32));
+
+/* Under the secret that lies in the database, sealed under the key file. */
+const key = await (async () => {
 	const master = Buffer.from(readFileSync(config("key_file") ?? join(DIR, "secrets", "key"), "utf8").trim(), "hex");
-	return Buffer.from(hkdfSync("sha256", master, Buffer.alloc(0), "latch audit v1", 32));
-};
+	const [[text]] = await sql("SELECT HEX(sealed) FROM audit_secret"), sealed = Buffer.from(text, "hex");
+	const open = createDecipheriv("aes-256-gcm", derive(master, "latch audit secret v1"), sealed.subarray(0, 12)).setAAD(Buffer.from("audit")).setAuthTag(sealed.subarray(-16));
+	return derive(Buffer.concat([open.update(sealed.subarray(12, -16)), open.final()]), "latch audit v1");
+})();
 
 const u64 = (value) => {
 	const bytes = Buffer.alloc(8);
@@ -24,7 +29,7 @@ function field(value) {
 	return Buffer.concat([head, bytes]);
 }
 
-const mac = (...fields) => createHmac("sha256", key()).update(Buffer.concat(fields.map(field))).digest("hex");
+const mac = (...fields) => createHmac("sha256", key).update(Buffer.concat(fields.map(field))).digest("hex");
 
 const lineMac = (line, before) => mac("line", u64(line.chain), u64(line.n), before, line.id, u64(line.ms), line.event, line.outcome,
 	line.actor, line.subject, line.session, line.through, line.target, line.sealed === null ? null : Buffer.from(line.sealed, "hex"));
