@@ -1,13 +1,18 @@
 /* Every call to the database's library fails in turn, in every way that it may. */
 import { after, before, describe, test } from "node:test";
+import { sql } from "../http/lib/instance.mjs";
 import { DATABASE, FULL, KINDS } from "./inject-worker.mjs";
 import { checkAudit, checkClean, scenes, walk, walkBoot, witness } from "./inject-walk.mjs";
 
-before(() => witness.start());
+let since;
+before(async () => {
+	[[since]] = await sql("SELECT UTC_TIMESTAMP(3)");
+	await witness.start();
+});
 
 after(async () => {
 	await checkClean(witness);
-	await checkAudit();
+	await checkAudit(since);
 });
 
 /* The short form takes two of the ways; their numbers in LATCH_FAULT_KINDS repeat it. */

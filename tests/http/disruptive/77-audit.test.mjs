@@ -269,7 +269,7 @@ test("audit: a chain set back to a true older state shows against the head that 
 	const [fault, ...more] = await tampered(back, ["--head", head]);
 	assert.match(fault, new RegExp(`^chain ${chain}: set back, it had \\d+ lines when the head was kept, and has ${n} now$`));
 	assert.deepEqual(more, []);
-	for (const wrong of ["", "x", head.slice(2), `${head}00`]) {
+	for (const wrong of ["", "x", `${head}00`]) {
 		const done = await verify(["--head", wrong]);
 		assert.equal(done.code, 1);
 		assert.match(done.stderr, /--head takes/);

@@ -38,6 +38,7 @@ test("audit: eight at once, 500 log-outs, then 100 accounts: each has its one li
 test("audit: workers killed by SIGKILL while they write, 30 times: every account that is there has its one line, and the chains hold", async () => {
 	const emails = [];
 	let going = true;
+	const [[since]] = await sql("SELECT COALESCE(MAX(id), '') FROM audit");
 	const writers = Array.from({ length: 6 }, async () => {
 		while (going) {
 			const email = uniqueEmail("killed");
@@ -59,7 +60,7 @@ test("audit: workers killed by SIGKILL while they write, 30 times: every account
 	const [[there, lines]] = await sql(`SELECT COUNT(*), COALESCE(SUM((SELECT COUNT(*) FROM audit a WHERE a.subject = u.id AND a.event = 'user.register')), 0) FROM users u WHERE u.email IN (${emails.map(q).join()})`);
 	assert.ok(Number(there) > 20, `only ${there} accounts were made`);
 	assert.equal(lines, there);
-	assert.equal(await count("event = 'user.register' AND subject NOT IN (SELECT id FROM users) AND subject NOT IN (SELECT subject FROM audit WHERE event = 'user.delete')"), 0, "a line of an account that was never made");
+	assert.equal(await count(`event = 'user.register' AND id > ${q(since)} AND subject NOT IN (SELECT id FROM users)`), 0, "a line of an account that was never made");
 	await holds();
 });
 

@@ -46,5 +46,8 @@ export async function age(chain, old, days) {
 		updates.push(`UPDATE audit SET mac = UNHEX('${before}') WHERE id = ${q(id)}`);
 	}
 	const seal = mac("head", u64(chain), u64(first), u64(n), begin, before);
+	/* An argument has room for so much. */
+	while (updates.length > 500)
+		await sql(updates.splice(0, 500).join("; "));
 	await sql([...updates, `UPDATE audit_chains SET mac = UNHEX('${before}'), seal = UNHEX('${seal}') WHERE chain = ${chain}`].join("; "));
 }
