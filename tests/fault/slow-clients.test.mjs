@@ -2,7 +2,7 @@
  * Slow clients (slowhttptest: slow headers, slow bodies, slow reading) through the shipped lighttpd.conf and nginx.conf.
  * Asserted in both forms: every healthy request is answered with 200, and in time. What share of their throughput healthy
  * clients keep is told by the full form, against the same attack on a server that is none of ours. The attacker, who works on
- * the same processors, then gets a tenth of one: what is measured is the server that has those connections. It is asserted
+ * the same processors, then gets a fiftieth of one: what is measured is the server that has those connections. It is asserted
  * nowhere.
  */
 import assert from "node:assert/strict";

@@ -32,10 +32,10 @@ export function attack(mode, connections, base = BASE) {
 	let timer;
 	const turn = (on) => {
 		child.kill(on ? "SIGCONT" : "SIGSTOP");
-		timer = setTimeout(turn, on ? 5 : 45, !on);
+		timer = setTimeout(turn, on ? 2 : 98, !on);
 	};
 	return {
-		/** From now on it gets a tenth of a processor. What it does is as slow as before; but it looks at all its connections
+		/** From now on it gets a fiftieth of a processor. What it does is as slow as before; but it looks at all its connections
 		 * over and over once a server has answered any, and takes two thirds of one for that. */
 		crawl: () => turn(false),
 		async stop() {
