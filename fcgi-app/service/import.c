@@ -1,5 +1,6 @@
 #include "service/import.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,6 +110,7 @@ import_read(const struct import_line *line, bool allow_admin, struct import_row 
 /* ---- Writing ----------------------------------------------------------------------------------------------------- */
 
 struct work {
+	struct app *app;
 	struct import_batch *batch;
 	bool done; /* and, of a dry run, rolled back */
 };
@@ -231,6 +233,24 @@ add_all(struct db *db, struct import_batch *batch, const struct user *added[], s
 	return users_import(db, added, *n);
 }
 
+/* One line for the batch, and one for each new administrator: a line for every account would cost more than the accounts. */
+static enum err
+write_down(struct app *app, const struct user *const added[], size_t n)
+{
+	char how_many[32];
+	enum err err = OK;
+
+	(void)snprintf(how_many, sizeof(how_many), "%zu", n);
+	for (size_t i = 0; i < n && err == OK; i++)
+		if (words_have(str_of(added[i]->roles), STR(ROLE_ADMIN)))
+			err =
+				audit_write(app, &(struct audit_entry){
+									 .event = AUDIT_ROLE_GRANT, .subject = &added[i]->id, .target = STR(ROLE_ADMIN) });
+	if (err == OK && n > 0)
+		err = audit_write(app, &(struct audit_entry){ .event = AUDIT_IMPORT, .target = str_of(how_many) });
+	return err;
+}
+
 static enum err
 write(struct db *db, void *argument)
 {
@@ -251,6 +271,8 @@ write(struct db *db, void *argument)
 		err = batch->singly ? add_singly(db, batch, added, &n) : add_all(db, batch, added, &n);
 	if (err == OK)
 		err = roles_import(db, added, n);
+	if (err == OK && !batch->dry_run)
+		err = write_down(work->app, added, n);
 	if (err != OK || !batch->dry_run)
 		return err;
 	work->done = true;
@@ -260,7 +282,7 @@ write(struct db *db, void *argument)
 enum err
 import_write(struct app *app, struct import_batch *batch)
 {
-	struct work work = { .batch = batch };
+	struct work work = { .app = app, .batch = batch };
 	enum err err = ERR_DUPLICATE;
 
 	batch->singly = batch->singly || batch->again;

@@ -177,10 +177,11 @@ test("import: a CSV file that does not name its columns, or that is none, is ref
 	assert.equal((await ctl(["user", "import"])).code, 2);
 });
 
-test("import: admin is given with --allow-admin alone", async () => {
+test("import: admin is given with --allow-admin alone, and the audit says so", async () => {
 	const email = uniqueEmail();
 	await imported([{ email, password_hash: hashOf("$2y$"), roles: ["admin"] }], ["--allow-admin"]);
 	assert.equal(await countOf(`email = ${q(email)} AND roles = 'admin'`), 1);
+	assert.deepEqual(await sql(`SELECT event, outcome, through, target FROM audit WHERE subject = (SELECT id FROM users WHERE email = ${q(email)})`), [["role.grant", "ok", "latchctl", "admin"]]);
 	await sql(`DELETE FROM users WHERE email = ${q(email)}`);
 });
 

@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { before, test } from "node:test";
 import { call, del, get, patch, post, put } from "../lib/api.mjs";
 import { alive, CONF, CTL, ctl, ctlOk, logText, q, run, sleep, sql, until, workers } from "../lib/instance.mjs";
+import { importRows } from "../lib/import.mjs";
 import { refresh, sidOf } from "../lib/sessions.mjs";
 import { login, newAdmin, newPassword, newRole, newSession, newUser, tryLogin, unique, uniqueEmail } from "../lib/users.mjs";
 
@@ -36,6 +37,13 @@ const deeds = {
 	async "user.register"() {
 		const user = await newUser();
 		return ["ok", user.id, user.id, null, "api", null];
+	},
+	async "user.import"() {
+		const rows = Array.from({ length: 217 }, () => ({ email: uniqueEmail("i") }));
+		assert.equal((await importRows(rows, ["--dry-run"])).code, 0);
+		assert.equal((await importRows(rows)).code, 0);
+		assert.equal((await importRows(rows)).code, 0); /* they are there already */
+		return ["ok", null, null, null, "latchctl", "217"];
 	},
 	async "user.profile"() {
 		const user = await newSession();
