@@ -20,8 +20,10 @@ enum { ARENA_SIZE = 512 * 1024 };
 enum { FAILED_BOOT_S = 2 };
 
 static const char usage[] =
-	"Usage: latch-fcgi [--config FILE] [--check-config | --sample-config | --list-metrics | --version | --help]\n"
+	"Usage: latch-fcgi [--config FILE] [--authorizer | --check-config | --sample-config | --list-metrics | --version | "
+	"--help]\n"
 	"A FastCGI worker of latch; spawn-fcgi and multiwatch start it with a listening socket as standard input.\n"
+	"  --authorizer      answer requests of the FastCGI role AUTHORIZER only, and any other with 403\n"
 	"  --config FILE     the configuration; else $LATCH_CONFIG, else the one the program was built with\n"
 	"  --check-config    report every bad key and value, and end: 0 when all is well, 78 when not\n"
 	"  --sample-config   print a configuration with every key at its default\n"
@@ -97,7 +99,7 @@ first_look(struct app *app)
 }
 
 static int
-run(struct app *app)
+run(struct app *app, bool authorizer_only)
 {
 	struct arena arena;
 	const char *unset = routes_check(routes, routes_n);
@@ -110,7 +112,7 @@ run(struct app *app)
 		log_error("out of memory");
 		return EXIT_FAILURE;
 	}
-	struct fcgi *fcgi = fcgi_open(STDIN_FILENO);
+	struct fcgi *fcgi = fcgi_open(STDIN_FILENO, authorizer_only);
 	if (fcgi != NULL)
 		metrics_open(app->config.key_file, routes_n + 1, routes_layout());
 	const bool ok = fcgi != NULL && first_look(app);
@@ -135,9 +137,10 @@ pause_under_supervision(void)
 int
 main(int argc, char **argv)
 {
-	enum { CHECK = 256, SAMPLE, METRICS };
+	enum { AUTHORIZER = 256, CHECK, SAMPLE, METRICS };
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
+		{ "authorizer", no_argument, NULL, AUTHORIZER },
 		{ "check-config", no_argument, NULL, CHECK },
 		{ "sample-config", no_argument, NULL, SAMPLE },
 		{ "list-metrics", no_argument, NULL, METRICS },
@@ -146,13 +149,16 @@ main(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *config = NULL;
-	bool check = false;
+	bool check = false, authorizer_only = false;
 
 	process_harden();
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (option) {
 		case 'c':
 			config = optarg;
+			break;
+		case AUTHORIZER:
+			authorizer_only = true;
 			break;
 		case CHECK:
 			check = true;
@@ -182,7 +188,7 @@ main(int argc, char **argv)
 	struct app app;
 	json_init();
 	const bool opened = app_open(&app, config_path(config), environ, check ? APP_COMMAND : APP_WORKER, stderr);
-	const int rc = !opened ? EX_CONFIG : check ? EXIT_SUCCESS : run(&app);
+	const int rc = !opened ? EX_CONFIG : check ? EXIT_SUCCESS : run(&app, authorizer_only);
 	app_close(&app);
 	if (rc != EXIT_SUCCESS && !check)
 		pause_under_supervision();

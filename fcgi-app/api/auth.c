@@ -185,29 +185,3 @@ auth_logout(struct ctx *c)
 		err = set_session_cookie(c, STR(""));
 	return err == OK ? reply_empty(c) : err;
 }
-
-/* ---- GET /auth/verify -------------------------------------------------------------------------------------------- */
-
-struct verify_query {
-	struct str require;
-};
-
-/* What cannot be told must not be let in: roles and permissions are not there yet. */
-static const struct field verify_fields[] = {
-	FIELD(struct verify_query, require, .rule = &rule_require, .example = "user", .help = "what it takes to pass"),
-};
-const struct schema verify_query = SCHEMA("VerifyQuery", struct verify_query, verify_fields);
-
-/* Addresses, user names, roles and ids are ASCII without spaces, so they can be headers as they are. */
-enum err
-auth_verify(struct ctx *c)
-{
-	const struct user *user = &c->principal.user;
-
-	response_header(c->response, "X-Auth-User", str_of(user->username[0] != '\0' ? user->username : user->email));
-	response_header(c->response, "X-Auth-User-Id", str_of(user->id.text));
-	response_header(c->response, "X-Auth-Email", str_of(user->email));
-	if (user->roles[0] != '\0') /* web servers drop a header that is empty */
-		response_header(c->response, "X-Auth-Roles", str_of(user->roles));
-	return reply_empty(c);
-}

@@ -82,7 +82,29 @@ set_session_cookie(struct ctx *c, struct str value)
 
 enum origin { ORIGIN_UNSAID, ORIGIN_SAME, ORIGIN_OTHER };
 
-/* Sec-Fetch-Site compares for us with the address that the browser has; without it the Origin is compared with public_url's. */
+static struct str
+authority_of(struct str origin)
+{
+	const size_t scheme = url_is_https(origin) ? 8 : 7;
+
+	return (struct str){ origin.p + scheme, origin.n - scheme };
+}
+
+struct str
+origin_of_host(const struct config *config, struct str host)
+{
+	struct str origin = url_origin(str_of(config->public_url)), rest = str_of(config->return_origins);
+
+	while (!str_eq_nocase(authority_of(origin), host)) {
+		if (rest.p == NULL || rest.n == 0)
+			return (struct str){ 0 };
+		origin = str_cut(&rest, ' ');
+	}
+	return origin;
+}
+
+/* Sec-Fetch-Site compares for us with the address that the browser has; without it the Origin is compared with the one that
+ * this host has. */
 static enum origin
 origin_of(const struct ctx *c)
 {
@@ -90,9 +112,12 @@ origin_of(const struct ctx *c)
 
 	if (request->sec_fetch_site.n > 0)
 		return str_eq(request->sec_fetch_site, STR("same-origin")) ? ORIGIN_SAME : ORIGIN_OTHER;
-	if (request->origin.n > 0)
-		return str_eq(request->origin, url_origin(str_of(c->app->config.public_url))) ? ORIGIN_SAME : ORIGIN_OTHER;
-	return ORIGIN_UNSAID;
+	if (request->origin.n == 0)
+		return ORIGIN_UNSAID;
+	const struct config *config = &c->app->config;
+	const bool same = str_eq(request->origin, url_origin(str_of(config->public_url)))
+	               || str_eq(request->origin, origin_of_host(config, request->host));
+	return same ? ORIGIN_SAME : ORIGIN_OTHER;
 }
 
 bool
@@ -126,7 +151,7 @@ set_device_cookie(struct ctx *c, const struct user *user)
 /* ---- Both --------------------------------------------------------------------------------------------------------- */
 
 enum err
-credential_of(const struct ctx *c, struct credential *out)
+credential_of(const struct ctx *c, bool may_change, struct credential *out)
 {
 	const struct request *request = c->request;
 	struct str token = { 0 };
@@ -144,5 +169,5 @@ credential_of(const struct ctx *c, struct credential *out)
 		return err == ERR_NO_ROW ? OK : err;
 	}
 	*out = (struct credential){ CREDENTIAL_COOKIE, cookie };
-	return request->method == METHOD_GET || origin_of(c) == ORIGIN_SAME ? OK : ERR_CROSS_SITE;
+	return !may_change || origin_of(c) == ORIGIN_SAME ? OK : ERR_CROSS_SITE;
 }

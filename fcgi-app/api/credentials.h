@@ -7,8 +7,12 @@
 
 /* The bearer token (RFC 6750, 2.1) or the session cookie; CREDENTIAL_NONE where there is neither. ERR_AMBIGUOUS: more than
  * one. ERR_TOKEN: "Bearer" with nothing or scraps behind it. ERR_CROSS_SITE: a cookie, with a method that may change
- * something, from a page of another origin, or from who does not say. */
-enum err credential_of(const struct ctx *c, struct credential *out) MUST_USE;
+ * something (may_change), from a page of another origin, or from who does not say. */
+enum err credential_of(const struct ctx *c, bool may_change, struct credential *out) MUST_USE;
+
+/* The configured origin that a host's name stands for (RFC 9110, 7.2): public_url's, or one of return_origins; absent: none. The
+ * scheme is the configured one: behind a proxy that ends TLS nobody else can say which it is. */
+struct str origin_of_host(const struct config *config, struct str host);
 
 /* Whether a browser says that the request comes from a page of another origin (Fetch Metadata; RFC 6454, 7). */
 bool from_elsewhere(const struct ctx *c);

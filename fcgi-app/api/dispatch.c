@@ -158,6 +158,10 @@ find_route(struct ctx *c)
 	const struct request *request = c->request;
 	bool path_known = false;
 
+	if (request->authorizer) {
+		c->route = &routes[route_guard()];
+		return OK;
+	}
 	for (size_t i = 0; i < routes_n; i++) {
 		if (!path_matches(c, routes[i].path, request->path))
 			continue;
@@ -233,14 +237,12 @@ check_permission(struct ctx *c)
 static enum err
 prove(struct ctx *c)
 {
-	enum err err = credential_of(c, &c->credential);
+	enum err err = credential_of(c, c->request->method != METHOD_GET, &c->credential);
 
 	if (err != OK)
 		return err;
 	if (c->credential.kind == CREDENTIAL_NONE)
 		return c->route->access == ACCESS_OPTIONAL ? OK : ERR_UNAUTHORIZED;
-	if (c->route->access == ACCESS_REMEMBERED)
-		return principal_remembered(c->app, &c->credential, &c->client, &c->principal);
 	err = principal_of(c->app, &c->credential, &c->client, &c->principal);
 	c->app->acting.user = err == OK ? &c->principal.user.id : NULL;
 	c->app->acting.session = err == OK ? &c->principal.session : NULL;
@@ -314,7 +316,7 @@ serve(struct ctx *c)
 {
 	if (c->request->malformed)
 		return ERR_BAD_REQUEST;
-	if (c->request->method == METHOD_OPTIONS)
+	if (c->request->method == METHOD_OPTIONS && !c->request->authorizer)
 		return answer_options(c);
 	enum err err = find_route(c);
 	if (err != OK)
@@ -323,7 +325,7 @@ serve(struct ctx *c)
 	if (!c->route->no_db && !let_in)
 		err = keys_refresh(c->app);
 	/* Whatever is not for everybody is for somebody who proves who he is. */
-	if (err == OK && c->route->access != ACCESS_PUBLIC && !let_in)
+	if (err == OK && c->route->access != ACCESS_PUBLIC && c->route->access != ACCESS_GUARD && !let_in)
 		err = prove(c);
 	if (err == OK)
 		err = decode_query(c);
@@ -380,6 +382,8 @@ dispatch(struct ctx *c, struct app *app, struct arena *arena, const struct reque
 	app->acting = (struct acting){ 0 };
 	if (err != OK)
 		reply_problem(c, err);
+	if (err != OK && c->route != NULL && c->route->refuse != NULL)
+		c->route->refuse(c, err);
 	if (err != OK || !response->cacheable)
 		response_header(response, "Cache-Control", STR("no-store"));
 	return err;

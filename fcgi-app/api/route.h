@@ -15,15 +15,15 @@
 #include "service/principal.h"
 
 /* 0 is invalid on purpose: a worker with a row that says nothing refuses to start. ACCESS_OPTIONAL: credentials may be left
- * out, and the handler decides; ACCESS_REMEMBERED: as ACCESS_USER, without the database where it can be
- * (principal_remembered); ACCESS_PERMISSION: who has the row's permission; ACCESS_METRICS: who has it, or comes from one of
+ * out, and the handler decides; ACCESS_GUARD: the handler asks, for the guarded page
+ * says who may; ACCESS_PERMISSION: who has the row's permission; ACCESS_METRICS: who has it, or comes from one of
  * metrics_addresses, and then the database may be away. */
 enum access {
 	ACCESS_UNSET,
 	ACCESS_PUBLIC,
 	ACCESS_OPTIONAL,
 	ACCESS_USER,
-	ACCESS_REMEMBERED,
+	ACCESS_GUARD,
 	ACCESS_PERMISSION,
 	ACCESS_METRICS
 };
@@ -54,6 +54,8 @@ typedef enum err handler_fn(struct ctx *c);
 /* What no single field can say: complains into c->why about members of c->in that do not go together. Runs also when
  * fields were refused, so that a client hears of everything at once; those members are then absent. */
 typedef void check_fn(struct ctx *c);
+/* What a refusal says besides the problem, which c->response has already. */
+typedef void refuse_fn(struct ctx *c, enum err err);
 
 struct route {
 	enum method method;
@@ -75,6 +77,7 @@ struct route {
 	uint32_t errors;             /* ERROR(...) | that the handler returns; what dispatch returns is known */
 	const char *summary;
 	handler_fn *handle;
+	refuse_fn *refuse; /* or NULL */
 };
 
 #define ERROR(err) (UINT32_C(1) << (err))
@@ -90,6 +93,9 @@ const char *routes_check(const struct route *table, size_t n);
 /* For core/metrics.h: a route's place among routes_n + 1, NULL's too; and a hash of the table's routes. */
 size_t route_slot(const struct route *route);
 uint32_t routes_layout(void);
+
+/* The one with ACCESS_GUARD: it answers authorizers too. */
+size_t route_guard(void);
 
 /* ---- For handlers ------------------------------------------------------------------------------------------------ */
 
@@ -112,12 +118,13 @@ enum err fail(struct ctx *c, enum err err, const char *detail) MUST_USE;
 
 /* ---- The handlers -------------------------------------------------------------------------------------------------- */
 
-extern const struct schema register_in, login_in, login_form, refresh_in, logout_in, verify_query, token_out, user_out,
-	profile_in, password_in, delete_in, session_out, status_out, me_out, role_in, role_change_in, role_out,
-	role_page_query, users_query, audit_query, audit_out, user_create_in, user_change_in;
+extern const struct schema register_in, login_in, login_form, refresh_in, logout_in, verify_query, return_query,
+	return_out, token_out, user_out, profile_in, password_in, delete_in, session_out, status_out, me_out, role_in,
+	role_change_in, role_out, role_page_query, users_query, audit_query, audit_out, user_create_in, user_change_in;
 
+refuse_fn auth_verify_refuse;
 check_fn auth_register_check, auth_login_check, me_password_check;
-handler_fn auth_register, auth_login, auth_refresh, auth_logout, auth_verify;
+handler_fn auth_register, auth_login, auth_refresh, auth_logout, auth_verify, auth_return_to;
 handler_fn me_show, me_change, me_change_password, me_delete;
 handler_fn sessions_show, sessions_end_one, sessions_end_others, sessions_show_of, sessions_end_of;
 handler_fn users_show, users_create, users_show_one, users_change, users_remove;

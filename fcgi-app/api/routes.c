@@ -55,14 +55,26 @@ const struct route routes[] = {
 	{
 		.method = METHOD_GET,
 		.path = "/auth/verify",
-		.access = ACCESS_REMEMBERED,
+		.access = ACCESS_GUARD,
 		.no_db = true,
 		.status = 200,
 		.query = &verify_query,
-		.errors = ERROR(ERR_DB),
+		.errors = ERROR(ERR_DB) | ERROR(ERR_FORBIDDEN),
 		.summary =
 			"Whether a request may pass: X-Auth-User, X-Auth-User-Id, X-Auth-Email and X-Auth-Roles say whose it is",
 		.handle = auth_verify,
+		.refuse = auth_verify_refuse,
+	},
+	{
+		.method = METHOD_GET,
+		.path = "/auth/return-to",
+		.access = ACCESS_PUBLIC,
+		.no_db = true,
+		.status = 200,
+		.query = &return_query,
+		.out = &return_out,
+		.summary = "Where a page may go after a sign-in: there if it is a path or on a configured origin, else home",
+		.handle = auth_return_to,
 	},
 	{
 		.method = METHOD_GET,
@@ -373,12 +385,22 @@ const struct route routes[] = {
 
 const size_t routes_n = COUNT(routes);
 
+size_t
+route_guard(void)
+{
+	size_t i = 0;
+
+	while (routes[i].access != ACCESS_GUARD)
+		i++;
+	return i;
+}
+
 static bool
 says_who_may(const struct route *r)
 {
 	if (r->access == ACCESS_PERMISSION || r->access == ACCESS_METRICS)
 		return r->permission != NULL && is_permission(str_of(r->permission)) && !r->no_db;
-	if (r->no_db && r->access != ACCESS_PUBLIC && r->access != ACCESS_REMEMBERED)
+	if (r->no_db && r->access != ACCESS_PUBLIC && r->access != ACCESS_GUARD)
 		return false;
 	return r->access != ACCESS_UNSET && r->permission == NULL;
 }

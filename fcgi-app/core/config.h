@@ -30,10 +30,12 @@ struct config {
 	char issuer[CONFIG_TEXT_MAX];
 	char audience[CONFIG_TEXT_MAX];
 	char cors_origins[CONFIG_LIST_MAX];      /* separated by spaces */
+	char return_origins[CONFIG_LIST_MAX];    /* the same */
 	char trusted_proxies[CONFIG_LIST_MAX];   /* the same */
 	struct address_list proxies;             /* what that says */
 	char metrics_addresses[CONFIG_LIST_MAX]; /* the same */
 	struct address_list metrics_from;        /* what that says */
+	char rules_file[CONFIG_TEXT_MAX];        /* "" means none */
 	bool openapi;
 	uint32_t workers;
 

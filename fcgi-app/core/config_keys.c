@@ -164,6 +164,11 @@ const struct config_key config_keys[] = {
 	KEY(audience, parse_text, 1, 0, "latch", "The tokens' aud claim."),
 	KEY(cors_origins, parse_origins, 0, 0, "",
 	    "Origins whose pages may call the API from a browser, separated by one space. Empty: none."),
+	KEY(return_origins, parse_origins, 0, 0, "",
+	    "Other origins that latch is mounted on, under public_url's path, whose pages it guards, separated by one "
+	    "space. "
+	    "Empty: none."),
+	KEY(rules_file, parse_path, 0, 0, "", "A file that says which guarded page requires what. Empty: none."),
 	KEY(trusted_proxies, parse_text, 0, 0, "",
 	    "Proxies whose X-Forwarded-For is believed: addresses and CIDR ranges, separated by one space. Empty: none."),
 	KEY(metrics_addresses, parse_text, 0, 0, "",

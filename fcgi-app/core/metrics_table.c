@@ -84,6 +84,14 @@ const struct metric metrics[] = {
 	  VALUES({ "hit", COUNT_VERIFY_HIT }, { "miss", COUNT_VERIFY_MISS }),
 	  .help =
 	      "Credentials that GET /auth/verify looked up among those proved lately; a miss costs asking the database." },
+	{ .name = "latch_guard_decisions_total",
+	  .kind = METRIC_COUNTER,
+	  .label = "outcome",
+	  VALUES({ "let_in", COUNT_GUARD_LET_IN }, { "unknown", COUNT_GUARD_UNKNOWN }, { "refused", COUNT_GUARD_REFUSED },
+	         { "error", COUNT_GUARD_ERROR }),
+	  .help =
+	      "Requests for guarded pages that were decided. unknown: nobody was signed in; refused: somebody who lacks "
+	      "what the page requires; error: mostly the database." },
 	{ .name = "latch_sessions_live",
 	  .kind = METRIC_GAUGE,
 	  VALUES({ NULL, GAUGE_SESSIONS }),

@@ -92,6 +92,8 @@ int command_role_forbid(struct app *app, const struct options *options, char **o
 int command_role_delete(struct app *app, const struct options *options, char **operands);
 int command_role_grant(struct app *app, const struct options *options, char **operands);
 int command_role_revoke(struct app *app, const struct options *options, char **operands);
+int command_rules_check(struct app *app, const struct options *options, char **operands);
+int command_rules_test(struct app *app, const struct options *options, char **operands);
 int command_session_list(struct app *app, const struct options *options, char **operands);
 int command_session_end(struct app *app, const struct options *options, char **operands);
 int command_user_add(struct app *app, const struct options *options, char **operands);

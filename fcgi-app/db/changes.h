@@ -7,7 +7,11 @@
 
 #include "db/db.h"
 
-/* A session that ended, or a user whose row changed (a log-in changes none); the id "" has the database's own time. */
+/* In the place of an id: a role changed, or what it permits. */
+#define CHANGE_OF_ROLES "00000000-0000-0000-0000-000000000000"
+
+/* A session that ended, or a user whose row changed (a log-in changes none), or CHANGE_OF_ROLES; the id "" has the database's
+ * own time. */
 struct change {
 	struct uuid id;
 	struct timestamp at;

@@ -19,6 +19,7 @@ enum { DRAIN_US = 2000000, DRAIN_READ_MS = 500, ACCEPT_PAUSE_MS = 100, LOOK_US =
 
 struct fcgi {
 	int listener, epoll;
+	bool authorizer_only;
 	sigset_t waiting;        /* the signal mask while waiting: SIGTERM and SIGUSR1 let through */
 	uint64_t drain_until_us; /* 0: not draining */
 	uint64_t looked_us;      /* for a signal, last */
@@ -40,7 +41,7 @@ on_stop(int signal)
 }
 
 struct fcgi *
-fcgi_open(int listener)
+fcgi_open(int listener, bool authorizer_only)
 {
 	struct fcgi *fcgi = calloc(1, sizeof(*fcgi));
 	int listening = 0;
@@ -54,6 +55,7 @@ fcgi_open(int listener)
 		return NULL;
 	}
 	fcgi->listener = listener;
+	fcgi->authorizer_only = authorizer_only;
 	fcgi->epoll = -1;
 	fcgi->connection.fd = -1;
 	if (getsockopt(listener, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || !listening) {
@@ -181,6 +183,12 @@ next_connection(struct fcgi *fcgi)
 	return wait_for_connection(fcgi) ? NEXT_NONE_YET : NEXT_NEVER;
 }
 
+static bool
+takes_role(const struct fcgi *fcgi, unsigned role)
+{
+	return role == ROLE_AUTHORIZER || (role == ROLE_RESPONDER && !fcgi->authorizer_only);
+}
+
 bool
 fcgi_next(struct fcgi *fcgi, struct arena *arena, struct request *out)
 {
@@ -193,10 +201,9 @@ fcgi_next(struct fcgi *fcgi, struct arena *arena, struct request *out)
 		fcgi->open = true;
 		fcgi->replied = false;
 		const bool there = request_read(&fcgi->connection, arena, &fcgi->exchange, out);
-		if (there && fcgi->exchange.role == ROLE_RESPONDER)
+		if (there && takes_role(fcgi, fcgi->exchange.role))
 			return true;
 		if (there) {
-			/* As an authorizer no status at all would let everybody in. */
 			fcgi_send(fcgi, out, &(const struct response){ .status = 403 });
 			log_warn("FastCGI role %u refused", fcgi->exchange.role);
 		} else if (fcgi->connection.touched) {

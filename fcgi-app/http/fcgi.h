@@ -12,9 +12,10 @@
 
 struct fcgi;
 
-/* Takes the listening socket on descriptor `listener`. NULL, with a line in the log: it is none, or the system has no
+/* Takes the listening socket on descriptor `listener`; authorizer_only: requests of the role AUTHORIZER only. Whatever else
+ * comes gets 403: without a status an authorizer would let everybody in. NULL, with a line in the log: it is none, or the system has no
  * memory or descriptors left. */
-struct fcgi *fcgi_open(int listener);
+struct fcgi *fcgi_open(int listener, bool authorizer_only);
 void fcgi_close(struct fcgi *fcgi);
 
 /* Waits for a request and reads it. False: SIGTERM came, and what was queued on the socket by then has been served (for

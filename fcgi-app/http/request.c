@@ -27,10 +27,35 @@ static const struct wanted {
 	WANTED("HTTP_SEC_FETCH_SITE", sec_fetch_site),
 	WANTED("HTTP_USER_AGENT", user_agent),
 	WANTED("HTTP_X_FORWARDED_FOR", x_forwarded_for),
+	WANTED("HTTP_X_FORWARDED_URI", x_forwarded_uri),
+	WANTED("HTTP_X_FORWARDED_METHOD", x_forwarded_method),
+	WANTED("HTTP_X_FORWARDED_HOST", x_forwarded_host),
+	WANTED("HTTP_ACCEPT", accept),
+	WANTED("HTTP_SEC_FETCH_MODE", sec_fetch_mode),
+	WANTED("HTTP_SEC_FETCH_DEST", sec_fetch_dest),
+	WANTED("HTTP_HOST", host),
+	WANTED("REQUEST_URI", uri),
+	WANTED("LATCH_REQUIRE", latch_require),
+	WANTED("LATCH_URI", latch_uri),
+	WANTED("LATCH_METHOD", latch_method),
 };
 
 /* The first counts, as everywhere with FastCGI; but of two of those below, what a proxy or browser wrote and what somebody else
  * did cannot be told apart ("X_Forwarded_For" becomes the same parameter). */
+static bool
+must_be_one(const struct request *out, const struct str *member)
+{
+	const struct str *const such[] = {
+		&out->origin,           &out->sec_fetch_site,  &out->host, &out->x_forwarded_for, &out->x_forwarded_method,
+		&out->x_forwarded_host, &out->x_forwarded_uri,
+	};
+
+	for (size_t i = 0; i < COUNT(such); i++)
+		if (member == such[i])
+			return true;
+	return false;
+}
+
 static void
 keep(struct request *out, struct str *member, struct str value)
 {
@@ -40,7 +65,7 @@ keep(struct request *out, struct str *member, struct str value)
 		out->authorization_twice = true;
 	else if (member == &out->cookie)
 		out->cookie_twice = true;
-	else if (member == &out->x_forwarded_for || member == &out->origin || member == &out->sec_fetch_site)
+	else if (must_be_one(out, member))
 		out->malformed = true;
 }
 
@@ -195,5 +220,9 @@ request_read(struct connection *connection, struct arena *arena, struct exchange
 	if (out->path.n == 0)
 		out->path = STR("/");
 	read_method(out);
+	out->authorizer = exchange->role == ROLE_AUTHORIZER;
+	/* Those that a server sends with it are the guarded page's. */
+	if (out->authorizer)
+		out->path = out->query = (struct str){ 0 };
 	return exchange->role != ROLE_RESPONDER || read_body(connection, exchange, arena, content_length, out);
 }

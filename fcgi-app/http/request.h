@@ -32,7 +32,14 @@ struct request {
 	struct str script; /* SCRIPT_NAME: the mount prefix */
 	struct str query;  /* QUERY_STRING, as it came */
 	struct str authorization, content_type, origin, if_none_match, cookie, sec_fetch_site, user_agent;
+	struct str accept, sec_fetch_mode, sec_fetch_dest, host;
 	struct str remote_addr, x_forwarded_for;
+	struct str x_forwarded_uri, x_forwarded_method, x_forwarded_host;
+	/* The web server's configuration says it, and no header can: what a guarded page requires, its target and method. */
+	struct str latch_require, latch_uri, latch_method;
+	struct str uri; /* REQUEST_URI: as the client sent it, with the query */
+	bool
+		authorizer; /* the web server asks whether the request may pass (FastCGI 1.0, 6.3): it has no path, query and body */
 	bool authorization_twice, cookie_twice;
 	bool
 		malformed; /* two where that must not be, or a parameter that counts is longer than HEADER_VALUE_MAX or holds NUL, or there are too many */

@@ -1,5 +1,6 @@
 #include "http/schema.h"
 
+#include "core/rules.h"
 #include "core/text.h"
 
 static bool
@@ -12,12 +13,6 @@ static bool
 is_transport(struct str value)
 {
 	return str_eq(value, STR("bearer")) || str_eq(value, STR("cookie"));
-}
-
-static bool
-is_requirement(struct str value)
-{
-	return str_eq(value, STR("user"));
 }
 
 static bool
@@ -65,8 +60,9 @@ const struct rule rule_phone_number = { is_phone_number, "must be an E.164 numbe
 	                                    "^\\+[1-9][0-9]{7,14}$" };
 const struct rule rule_password = { NULL, "", "password", NULL };
 const struct rule rule_transport = { is_transport, "must be bearer or cookie", NULL, "^(bearer|cookie)$" };
-const struct rule rule_require = { is_requirement, "must be user: roles and permissions cannot be asked for yet", NULL,
-	                               "^user$" };
+const struct rule rule_require = {
+	is_requirement, "must be public, nobody, or words of user, verified, role:NAME, permission:AREA:ACTION", NULL, NULL
+};
 const struct rule rule_limit = { is_limit, "must be a number from 1 to 200", NULL, "^[0-9]+$" };
 const struct rule rule_cursor = { uuid_valid, "must be the next_cursor of the page before", NULL, NULL };
 const struct rule rule_role = { is_role_name, "must be 1 to 32 of a-z 0-9 . _ -, a letter or digit first", NULL,

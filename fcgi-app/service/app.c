@@ -18,6 +18,8 @@ open_files(struct app *app, FILE *complaints)
 		(void)fprintf(complaints, "%s\n", complaint);
 		ok = false;
 	}
+	if (app->config.rules_file[0] != '\0' && !rules_load(&app->rules, app->config.rules_file, complaints))
+		ok = false;
 	return ok;
 }
 
@@ -71,6 +73,7 @@ app_close(struct app *app)
 	tokens_close(&app->tokens);
 	keyring_clear(&app->keyring);
 	common_passwords_close(&app->common);
+	rules_close(&app->rules);
 	db_free(app->db);
 	explicit_bzero(&app->master, sizeof(app->master));
 	config_wipe(&app->config);

@@ -15,6 +15,7 @@
 #include "auth/token.h"
 #include "core/config.h"
 #include "core/lanes.h"
+#include "core/rules.h"
 #include "db/db.h"
 #include "service/audit.h"
 #include "service/memory.h"
@@ -32,6 +33,7 @@ struct app {
 	struct db *db;
 	struct master_key master;
 	struct common_passwords common;
+	struct rules rules; /* of the pages that are guarded; none where there is no rules_file */
 	struct lanes lanes;
 	struct hasher hasher;
 	struct keyring keyring;

@@ -138,6 +138,8 @@ read_feed(struct app *app)
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].id.text[0] == '\0')
 			server_ms = rows[i].at.ms;
+		else if (strcmp(rows[i].id.text, CHANGE_OF_ROLES) == 0)
+			memory_forget_grants(&app->memory);
 		else
 			memory_forget(&app->memory, &rows[i].id);
 	const int64_t drift_ms = server_ms - feed->server_ms - since_ms;
@@ -193,6 +195,7 @@ prove_and_remember(struct app *app, const struct credential *credential, const s
 	const int64_t session_end_s = out->expires_at.ms / 1000;
 	struct remembered entry = { .user = out->user.id,
 		                        .session = out->session,
+		                        .verified = out->user.email_verified,
 		                        .expires_at_s = claim.expires_at_s < session_end_s ? claim.expires_at_s : session_end_s,
 		                        .until_ms = mono_ms() + REMEMBERED_S * INT64_C(1000) };
 	memcpy(entry.digest, digest, sizeof(entry.digest));
@@ -200,6 +203,8 @@ prove_and_remember(struct app *app, const struct credential *credential, const s
 	memcpy(entry.username, out->user.username, sizeof(entry.username));
 	memcpy(entry.roles, out->user.roles, sizeof(entry.roles));
 	memory_put(&app->memory, &entry);
+	if (out->user.roles[0] != '\0')
+		memory_put_grants(&app->memory, out->user.roles, out->permissions);
 	return OK;
 }
 
@@ -215,14 +220,19 @@ principal_remembered(struct app *app, const struct credential *credential, const
 	if (err != OK)
 		return err;
 	const struct remembered *known = memory_get(&app->memory, digest, mono_ms(), clock_now().ms / 1000);
+	const char *permissions = known == NULL || known->roles[0] == '\0' ? "" : memory_grants(&app->memory, known->roles);
+	if (permissions == NULL)
+		known = NULL;
 	metrics_add(known != NULL ? COUNT_VERIFY_HIT : COUNT_VERIFY_MISS, 1);
 	if (known == NULL)
 		return prove_and_remember(app, credential, client, digest, out);
 	if (!feed_holds(app))
 		return ERR_DB;
-	*out = (struct principal){ .session = known->session, .user = { .id = known->user } };
+	*out = (struct principal){ .session = known->session,
+		                       .user = { .id = known->user, .email_verified = known->verified } };
 	memcpy(out->user.email, known->email, sizeof(known->email));
 	memcpy(out->user.username, known->username, sizeof(known->username));
 	memcpy(out->user.roles, known->roles, sizeof(known->roles));
+	memcpy(out->permissions, permissions, strlen(permissions) + 1);
 	return OK;
 }

@@ -109,7 +109,7 @@ serve(struct select *s)
 {
 	const struct response ok = { .status = 200, .content_type = "text/plain", .body = STR("ok") };
 	const struct response bad = { .status = 500 };
-	struct fcgi *fcgi = fcgi_open(STDIN_FILENO);
+	struct fcgi *fcgi = fcgi_open(STDIN_FILENO, false);
 	struct request request;
 	struct arena arena;
 

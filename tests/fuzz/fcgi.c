@@ -52,7 +52,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 		abort();
 	memset(reply, 'x', sizeof(reply));
 	/* From here on fcgi_next serves what is queued, and then returns instead of waiting for more. */
-	struct fcgi *fcgi = fcgi_open(listener);
+	struct fcgi *fcgi = fcgi_open(listener, false);
 	if (fcgi == NULL || raise(SIGTERM) != 0)
 		abort();
 	struct request request;
@@ -198,7 +198,7 @@ is_one_answer(const char *status)
 static size_t
 serve(void (*seen)(const struct request *request, size_t number))
 {
-	struct fcgi *fcgi = fcgi_open(listener);
+	struct fcgi *fcgi = fcgi_open(listener, false);
 	struct request request;
 	size_t n = 0;
 

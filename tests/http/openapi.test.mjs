@@ -8,7 +8,7 @@ import { openapi, somePath } from "./lib/openapi.mjs";
 const { Validator } = await npm("@seriousme/openapi-schema-validator");
 
 const ROUTES = {
-	"/auth/register": ["post"], "/auth/login": ["post"], "/auth/logout": ["post"], "/auth/refresh": ["post"], "/auth/verify": ["get"],
+	"/auth/register": ["post"], "/auth/login": ["post"], "/auth/logout": ["post"], "/auth/refresh": ["post"], "/auth/verify": ["get"], "/auth/return-to": ["get"],
 	"/users": ["get", "post"], "/users/{id}": ["get", "patch", "delete"], "/users/{id}/sessions": ["get", "delete"],
 	"/users/{id}/roles/{role}": ["put", "delete"], "/audit": ["get"], "/roles": ["get", "post"], "/roles/{role}": ["get", "patch", "delete"],
 	"/users/me": ["get", "patch"], "/users/me/password": ["post"], "/users/me/delete": ["post"],

@@ -54,13 +54,14 @@ test("verify: who takes another user name is called by it within a second, on ev
 		assert.equal((await verify(user.access_token)).headers["x-auth-user"], username);
 });
 
-test("verify: what is required and cannot be told lets nobody in", async () => {
+test("verify: who lacks what is required is 403; what is no requirement lets nobody in", async () => {
 	const user = await newTokens();
-	assert.equal((await call("GET", "/auth/verify?require=user", { token: user.access_token })).status, 200);
-	for (const query of ["require=role:admin", "require=permission:users:write", "require=verified", "require=", "require=user&require=user", `require=${"x".repeat(5000)}`]) {
-		const { status } = await call("GET", `/auth/verify?${query}`, { token: user.access_token });
-		assert.ok([400, 422].includes(status), `${query}: ${status}`);
-	}
+	const ask = async (query) => (await call("GET", `/auth/verify?${query}`, { token: user.access_token })).status;
+	assert.equal(await ask("require=user"), 200);
+	for (const query of ["require=role:admin", "require=permission:users:write", "require=verified", "require=nobody", "require=user+verified"])
+		assert.equal(await ask(query), 403, query);
+	for (const query of ["require=", "require=users", "require=role:", "require=user,verified", "require=user&require=user", `require=${"x".repeat(5000)}`])
+		assert.ok([400, 422].includes(await ask(query)), query);
 });
 
 test("verify: HEAD works as GET, other methods are 405", async () => {

@@ -1,4 +1,4 @@
-/* A web server's part in FastCGI 1.0: one request of id 1, role responder, on a connection that is not kept. */
+/* A web server's part in FastCGI 1.0: one request of id 1, on a connection that is not kept. */
 import assert from "node:assert/strict";
 import net from "node:net";
 import { parse } from "./http.mjs";
@@ -17,8 +17,11 @@ function pair(name, value) {
 	return Buffer.concat([length(name.length), length(value.length), Buffer.from(name), Buffer.from(value)]);
 }
 
-/** Sends a request: as http.mjs's answers, or undefined when it ended without one. `parameters`: an object, or pairs. */
-export function exchange(socketPath, parameters, body, timeout) {
+export const RESPONDER = 1, AUTHORIZER = 2;
+
+/** Sends a request: as http.mjs's answers, or undefined when it ended without one. `parameters`: an object, or pairs. Without a
+ * body (null) its input never ends, as lighttpd has it with an authorizer. */
+export function exchange(socketPath, parameters, body, timeout, role = RESPONDER) {
 	const pairs = Array.isArray(parameters) ? parameters : Object.entries(parameters);
 	const { REQUEST_METHOD: method, PATH_INFO: path } = Object.fromEntries(pairs);
 	return new Promise((done, fail) => {
@@ -29,8 +32,12 @@ export function exchange(socketPath, parameters, body, timeout) {
 			socket.destroy();
 			fail(new Error(`${method} ${path}: no answer within ${timeout} ms`));
 		});
-		socket.on("connect", () => socket.end(Buffer.concat([Buffer.from([1, 1, 0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
-			record(4, Buffer.concat(pairs.map(([k, v]) => pair(k, v)))), record(5, body)])));
+		socket.on("connect", () => {
+			socket.write(Buffer.concat([Buffer.from([1, 1, 0, 1, 0, 8, 0, 0, 0, role, 0, 0, 0, 0, 0, 0]),
+				record(4, Buffer.concat(pairs.map(([k, v]) => pair(k, v)))), ...(body ? [record(5, body)] : [])]));
+			if (body)
+				socket.end();
+		});
 		socket.on("data", (part) => received.push(part));
 		socket.on("error", () => {}); /* what came before it counts */
 		socket.on("close", () => done(unwrap(Buffer.concat(received), startedAt)));

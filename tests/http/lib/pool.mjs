@@ -7,7 +7,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { exchange } from "./fcgi.mjs";
+import { AUTHORIZER, exchange } from "./fcgi.mjs";
 import { anAddress } from "./http.mjs";
 import { CONF, FCGI, until } from "./instance.mjs";
 
@@ -37,13 +37,13 @@ let started = 0;
 
 export class Pool {
 	/** `settings`: {key: value} of latch.conf(5). Resolves when it serves. */
-	static async start(settings = {}) {
+	static async start(settings = {}, options = []) {
 		const pool = new Pool();
 		pool.key_file = settings.key_file;
 		pool.socket = join(tmp, `${++started}.sock`);
 		const environment = Object.entries(settings).map(([key, value]) => `LATCH_${key.toUpperCase()}=${value}`);
 		const asan = Object.entries(process.env).filter(([name]) => /^(ASAN|UBSAN)_OPTIONS$/.test(name)).map(([name, value]) => `${name}=${value}`);
-		const words = [...as, "env", "-i", `PATH=${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`, ...asan, ...environment, "spawn-fcgi", "-n", "-s", pool.socket, "-M", "0666", "--", FCGI, "--config", CONF];
+		const words = [...as, "env", "-i", `PATH=${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`, ...asan, ...environment, "spawn-fcgi", "-n", "-s", pool.socket, "-M", "0666", "--", FCGI, "--config", CONF, ...options];
 		const child = pool.child = spawn(words[0], words.slice(1), { stdio: ["ignore", "ignore", "pipe"], cwd: "/" });
 		running.add(child);
 		/* A test that fails before its pool's end must not keep the runner from its own. */
@@ -53,18 +53,26 @@ export class Pool {
 		pool.log = "";
 		child.stderr.on("data", (part) => (pool.log += part));
 		pool.ended = new Promise((done) => child.on("close", () => done(running.delete(child))));
-		await until(async () => !running.has(child) || (await pool.ask("GET", "/readyz").catch(() => undefined))?.status === 200, 15_000, "the other pool");
+		await until(async () => !running.has(child) || (await pool.ask("GET", "/readyz").catch(() => undefined))?.status === (options.includes("--authorizer") ? 403 : 200), 15_000, "the other pool");
 		assert.ok(running.has(child), pool.log);
 		return pool;
 	}
 
 	/** One request. `headers`: {name: value}, or a list of pairs; `from`: REMOTE_ADDR. */
-	ask(method, path, { json, token, headers = {}, from = anAddress(), timeout = 20_000 } = {}) {
+	ask(method, path, { json, token, query = "", headers = {}, from = anAddress(), timeout = 20_000 } = {}) {
 		const body = json === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(json));
 		const pairs = Array.isArray(headers) ? headers : Object.entries(headers);
-		return exchange(this.socket, [["REQUEST_METHOD", method], ["PATH_INFO", path], ["SCRIPT_NAME", ""], ["REMOTE_ADDR", from], ["CONTENT_LENGTH", String(body.length)],
+		return exchange(this.socket, [["REQUEST_METHOD", method], ["PATH_INFO", path], ["SCRIPT_NAME", ""], ["QUERY_STRING", query], ["REMOTE_ADDR", from], ["CONTENT_LENGTH", String(body.length)],
 			...(json !== undefined ? [["CONTENT_TYPE", "application/json"]] : []), ...(token !== undefined ? [["HTTP_AUTHORIZATION", `Bearer ${token}`]] : []),
 			...pairs.map(([name, value]) => [`HTTP_${name.toUpperCase().replaceAll("-", "_")}`, value])], body, timeout);
+	}
+
+	/** As a web server that has a page guarded. `uri`: the request's target; `parameters`: what its configuration says, or anything
+	 * else, as pairs. Its input never ends. */
+	guard(method, uri, { token, headers = {}, from = anAddress(), parameters = {}, timeout = 5000 } = {}) {
+		return exchange(this.socket, [["FCGI_ROLE", "AUTHORIZER"], ["REQUEST_METHOD", method], ["REQUEST_URI", uri], ["REMOTE_ADDR", from],
+			...Object.entries(parameters), ...(token !== undefined ? [["HTTP_AUTHORIZATION", `Bearer ${token}`]] : []),
+			...Object.entries(headers).map(([name, value]) => [`HTTP_${name.toUpperCase().replaceAll("-", "_")}`, value])], null, timeout, AUTHORIZER);
 	}
 
 	async stop(signal = "SIGTERM") {
