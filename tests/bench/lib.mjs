@@ -137,17 +137,16 @@ export async function pool(dir, workers, program, args = [], name = args.length)
 	return socket;
 }
 
-/** lighttpd or nginx with latch's own configuration before that socket; its URL. */
-export async function front(server, dir, socket, probe = "/limit") {
+/** lighttpd or nginx with that configuration; its URL, once that answers 200. */
+async function serve(server, dir, socket, probe, text, { headers, fill = () => {} } = {}) {
 	const port = await freePort();
 	const home = join(dir, `run/front-${port}`);
 	for (const part of ["app", "log", "run/tmp"])
 		mkdirSync(join(home, part), { recursive: true });
 	writeFileSync(join(home, "app/listen.conf"), `listen 127.0.0.1:${port};\n`);
-	const conf = join(CHECKOUT, server === "nginx" ? "deploy/nginx/nginx.conf" : "lighttpd.conf");
-	const text = readFileSync(conf, "utf8").replace("unix:run/latch.sock", `unix:${socket}`);
 	writeFileSync(join(home, "app/web.conf"), text);
 	cpSync(join(CHECKOUT, "deploy/lighttpd/refused.json"), join(home, "app/refused.json"));
+	fill(home);
 	if (root)
 		run("chown", ["-R", "latch:", home]);
 	const env = { LATCH_PORT: String(port), LATCH_SOCKET: socket, LATCH_DOCS: home, LATCH_REFUSED: join(home, "app/refused.json"),
@@ -155,8 +154,61 @@ export async function front(server, dir, socket, probe = "/limit") {
 	const words = server === "nginx" ? ["nginx", "-p", "./", "-e", "log/web.log", "-c", join(home, "app/web.conf")]
 		: ["lighttpd", "-D", "-f", join(home, "app/web.conf")];
 	keep(words[0], words.slice(1), { env, cwd: home });
-	await answers(`http://127.0.0.1:${port}${probe}`);
+	await answers(`http://127.0.0.1:${port}${probe}`, headers);
 	return `http://127.0.0.1:${port}`;
+}
+
+/** With latch's own configuration before that socket. */
+export function front(server, dir, socket, probe = "/limit") {
+	const conf = join(CHECKOUT, server === "nginx" ? "deploy/nginx/nginx.conf" : "lighttpd.conf");
+	return serve(server, dir, socket, probe, readFileSync(conf, "utf8").replace("unix:run/latch.sock", `unix:${socket}`));
+}
+
+const guards = {
+	lighttpd: (socket) => `server.modules = ("mod_fastcgi")
+server.bind = "127.0.0.1"
+server.port = env.LATCH_PORT
+server.document-root = env.LATCH_DOCS + "/site"
+${socket ? '$HTTP["url"] =^ "/" { fastcgi.server = ("/" => (("socket" => env.LATCH_SOCKET, "mode" => "authorizer", "docroot" => env.LATCH_DOCS + "/site", "check-local" => "disable"))) }' : ""}
+`,
+	nginx: (socket) => `daemon off;
+pid run/nginx.pid;
+error_log log/web.log warn;
+worker_processes auto;
+events { worker_connections 1024; }
+http {
+	access_log off;
+	client_body_temp_path run/tmp/body; fastcgi_temp_path run/tmp/fastcgi; proxy_temp_path run/tmp/proxy; scgi_temp_path run/tmp/scgi; uwsgi_temp_path run/tmp/uwsgi;
+	server {
+		include listen.conf;
+		location / {
+			root site;
+			${socket ? "auth_request /.latch;" : ""}
+		}
+		location = /.latch {
+			internal;
+			fastcgi_param REQUEST_METHOD GET;
+			fastcgi_param SCRIPT_NAME "";
+			fastcgi_param PATH_INFO /auth/verify;
+			fastcgi_param REMOTE_ADDR $remote_addr;
+			fastcgi_param LATCH_REQUIRE user;
+			fastcgi_param LATCH_URI $request_uri;
+			fastcgi_param LATCH_METHOD $request_method;
+			fastcgi_param CONTENT_LENGTH "";
+			fastcgi_pass_request_body off;
+			fastcgi_pass unix:${socket ?? "none"};
+		}
+	}
+}
+`,
+};
+
+/** Before a static file of 1 KiB, /page, and that socket's program asked before each request; null: nobody is asked. */
+export function guarded(server, dir, socket, headers) {
+	return serve(server, dir, socket ?? "none", "/page", guards[server](socket), { headers, fill(home) {
+		mkdirSync(join(home, "site"));
+		writeFileSync(join(home, "site/page"), "x".repeat(1024));
+	} });
 }
 
 /* ---- Load ---------------------------------------------------------------------------------------------------------- */

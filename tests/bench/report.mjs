@@ -39,6 +39,10 @@ export function table(r) {
 		ratio("- with the session cookie, beside an empty reply", `${n(s.cookie)}/s`, s.cookieRatio, 0.9);
 		out.push(`| - cold: ES256 tokens, each used once; beside one SELECT | ${n(s.cold)}/s; ${n(s.select)}/s; ratio ${n(s.coldRatio, 2)} | - | - |`);
 	}
+	for (const [server, s] of Object.entries(r.guard ?? {})) {
+		ratio(`a static page of 1 KiB that latch guards, through ${server}`, `${n(s.latch)}/s; a guard that does nothing: ${n(s.nothing)}/s`, s.ratio, 0.9);
+		out.push(`| - the same page unguarded | ${n(s.unguarded)}/s | - | - |`);
+	}
 	if (r.refresh) {
 		ratio(`POST /auth/refresh through lighttpd, ${r.WORKERS} connections`, `${n(r.refresh.lighttpd)}/s; durable one-row UPDATEs: ` +
 			`${n(r.refresh.updates)}/s`, r.refresh.ratio, 0.6);

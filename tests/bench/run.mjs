@@ -8,7 +8,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { constants, cpus, tmpdir } from "node:os";
-import { BUILD, CHECKOUT, contest, eachTokenOnce, ended, front, freePort, keep, latch, listen, load, lock, median, must, pool,
+import { BUILD, CHECKOUT, contest, eachTokenOnce, ended, front, freePort, guarded, keep, latch, listen, load, lock, median, must, pool,
 	post, pss, refreshing, root, run, say, scratch, sleep, stopAll, until } from "./lib.mjs";
 import { PAIRS, timing } from "./login-timing.mjs";
 import { table, write } from "./report.mjs";
@@ -168,6 +168,19 @@ const measurements = {
 			results.verify = { ...results.verify, [server]: { ...got.rate, ratio: got.ratio("bearer", "reply"),
 				ratioLibfcgi: got.ratio("bearer", "replyLibfcgi"), cookieRatio: got.ratio("cookie", "reply"),
 				coldRatio: got.ratio("cold", "select") } };
+		}
+	},
+
+	async guard() {
+		const sockets = { latch: join(dir, "run/latch.sock"), nothing: await pool(dir, WORKERS, bin("limit"), [], "guard"), unguarded: null };
+		results.guard = {};
+		for (const server of ["lighttpd", "nginx"]) {
+			say(`a guarded page of 1 KiB through ${server}`);
+			const contestants = {};
+			for (const [name, socket] of Object.entries(sockets))
+				contestants[name] = { url: `${await guarded(server, dir, socket, stage.auth)}/page`, headers: stage.auth };
+			const got = await contest(contestants, { rounds, seconds });
+			results.guard[server] = { ...got.rate, ratio: got.ratio("latch", "nothing") };
 		}
 	},
 
