@@ -39,6 +39,9 @@ log_request(const struct ctx *c, enum err err, uint64_t start_us)
 	const char *user = c->principal.user.id.text, *method = request->head ? "HEAD" : method_name(request->method);
 	char line[512];
 
+	/* Whom the guard lets in, and to what, the web server's own log tells; here it would be a line for each file. */
+	if (err == OK && c->route != NULL && c->route->access == ACCESS_GUARD)
+		return;
 	(void)snprintf(line, sizeof(line), "request=%s method=%s route=%s status=%u us=%llu lane_us=%llu addr=%.*s%s%s",
 	               c->request_id, method, c->route != NULL ? c->route->path : "-", c->response->status,
 	               (unsigned long long)(clock_mono_us() - start_us),

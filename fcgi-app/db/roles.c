@@ -16,7 +16,12 @@ static const struct column counts_columns[] = {
 	COLUMN(struct roles_count, permissions),
 };
 
+static const struct column permissions_column = { COLUMN_TEXT, 0, PERMISSIONS_SIZE };
 static const struct column count_column = { COLUMN_U32, 0, sizeof(uint32_t) };
+
+#define PERMISSIONS_SQL(user)                                                                                   \
+	"SELECT COALESCE(GROUP_CONCAT(DISTINCT rp.permission ORDER BY rp.permission), '') FROM user_roles ur JOIN " \
+	"role_permissions rp ON rp.role = ur.role WHERE ur.user_id = " user
 
 #define ROLE_SQL                                                                                              \
 	"SELECT r.name, r.description, COALESCE((SELECT GROUP_CONCAT(rp.permission ORDER BY rp.permission) FROM " \
@@ -25,6 +30,7 @@ static const struct column count_column = { COLUMN_U32, 0, sizeof(uint32_t) };
 enum {
 	LOCK,
 	HOLDER,
+	PERMISSIONS,
 	BY_NAME,
 	LIST,
 	HOW_MANY,
@@ -47,10 +53,15 @@ static const struct stmt stmts[] = {
 	 * such transactions loses, and is begun again. */
 	[LOCK] = { .name = "roles lock", .sql = "UPDATE roles SET changes = changes + 1 WHERE name = '" ROLE_ADMIN "'" },
 	[HOLDER] = { .name = "roles holder",
-	             .sql = "SELECT u.status, u.roles, " PERMISSIONS_SQL " FROM users u WHERE u.id = ?",
+	             .sql = "SELECT u.status, u.roles, (" PERMISSIONS_SQL("u.id") ") FROM users u WHERE u.id = ?",
 	             .params = 1,
 	             .columns = holder_columns,
 	             .n = COUNT(holder_columns) },
+	[PERMISSIONS] = { .name = "roles permissions",
+	                  .sql = PERMISSIONS_SQL("?"),
+	                  .params = 1,
+	                  .columns = &permissions_column,
+	                  .n = 1 },
 	[BY_NAME] = { .name = "roles by name",
 	              .sql = ROLE_SQL "WHERE r.name = ?",
 	              .params = 1,
@@ -121,6 +132,12 @@ enum err
 roles_holder(struct db *db, const struct uuid *user, struct holder *out)
 {
 	return db_row(db, &stmts[HOLDER], ARGS(arg_uuid(user)), out);
+}
+
+enum err
+roles_permissions(struct db *db, const struct uuid *user, char out[PERMISSIONS_SIZE])
+{
+	return db_row(db, &stmts[PERMISSIONS], ARGS(arg_uuid(user)), out);
 }
 
 enum err

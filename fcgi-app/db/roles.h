@@ -31,15 +31,12 @@ struct holder {
 	char permissions[PERMISSIONS_SIZE];
 };
 
-/* A user's permissions as an expression: u is the alias of users. Who has no role costs no look at another table. */
-#define PERMISSIONS_SQL                                                                                            \
-	"IF(u.roles = '', '', (SELECT COALESCE(GROUP_CONCAT(DISTINCT rp.permission ORDER BY rp.permission), '') FROM " \
-	"user_roles ur JOIN role_permissions rp ON rp.role = ur.role WHERE ur.user_id = u.id))"
-
 enum err roles_lock(struct db *db) MUST_USE;
 
 /* ERR_NO_ROW: there is no such user, or role. */
 enum err roles_holder(struct db *db, const struct uuid *user, struct holder *out) MUST_USE;
+/* What all of a user's roles permit, as words. */
+enum err roles_permissions(struct db *db, const struct uuid *user, char out[PERMISSIONS_SIZE]) MUST_USE;
 enum err roles_by_name(struct db *db, struct str name, struct role *out) MUST_USE;
 /* Up to max roles behind `after` (absent: from the first), by name. */
 enum err roles_list(struct db *db, struct str after, struct role *out, size_t max, size_t *n_out) MUST_USE;

@@ -38,7 +38,6 @@ enum session_end {
  * see. */
 struct session_user {
 	struct user user;
-	char permissions[PERMISSIONS_SIZE];
 	struct uuid owner;                                   /* whose session it is */
 	struct timestamp last_seen_at, expires_at, ended_at; /* ended_at: ms 0 while it has not */
 };

@@ -221,8 +221,12 @@ request_read(struct connection *connection, struct arena *arena, struct exchange
 		out->path = STR("/");
 	read_method(out);
 	out->authorizer = exchange->role == ROLE_AUTHORIZER;
+	if (exchange->role == ROLE_RESPONDER)
+		return read_body(connection, exchange, arena, content_length, out);
 	/* Those that a server sends with it are the guarded page's. */
-	if (out->authorizer)
-		out->path = out->query = (struct str){ 0 };
-	return exchange->role != ROLE_RESPONDER || read_body(connection, exchange, arena, content_length, out);
+	out->path = out->query = (struct str){ 0 };
+	/* Its input is left alone, for it need not end; and with these methods nothing comes that a reply could get lost by. */
+	exchange->whole = out->method == METHOD_GET && content_length.n == 0;
+	exchange->keep = false;
+	return true;
 }

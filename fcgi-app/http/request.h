@@ -52,7 +52,7 @@ struct exchange {
 	unsigned id;   /* on this connection */
 	unsigned role; /* enum record_role, or any other number */
 	bool keep;     /* the web server may use the connection again */
-	bool whole;    /* it was read to its end */
+	bool whole;    /* it was read to its end, or nothing more comes of it that matters */
 };
 
 /* Reads the next request; its text lies in the arena. The body is read of a responder's request only, and only to where it

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/metrics.h"
+#include "db/roles.h"
 #include "service/keys.h"
 #include "service/session.h"
 
@@ -66,7 +67,9 @@ read_principal(struct app *app, const struct uuid *session, const struct uuid *u
 		err = ERR_TOKEN;
 	if (err == OK) {
 		*out = (struct principal){ .session = *session, .user = row.user, .expires_at = row.expires_at };
-		memcpy(out->permissions, row.permissions, sizeof(out->permissions));
+		/* Apart: who has no role pays nothing for it. */
+		if (row.user.roles[0] != '\0')
+			err = roles_permissions(app->db, user, out->permissions);
 	}
 	*seen_ms_out = row.last_seen_at.ms;
 	explicit_bzero(&row, sizeof(row));

@@ -1,7 +1,7 @@
 /*
  * principal.h: from a request's credentials to the person it speaks for.
  *
- * Two ways. principal_of asks the database, in one statement: what it says is so at that moment. principal_remembered is for
+ * Two ways. principal_of asks the database, in one statement (two for who has a role): what it says is so at that moment. principal_remembered is for
  * what must not cost a statement (the web server asks it before each page): who was proved within the last minute is
  * remembered by the SHA-256 of his credential. A feed of the sessions that ended, and of the users and roles that changed,
  * read at most every FEED_MS, makes it forget: so a revocation, or a new name, is in force on every node within a second.
@@ -29,8 +29,8 @@ struct principal {
 /* Whether these roles and permissions include a permission: with the role admin, every one. */
 bool permits(const char *roles, const char *permissions, struct str permission);
 
-/* ERR_TOKEN: the credential does not hold, or its session has ended. One statement, and a second one where a cookie's
- * session was last seen over SEEN_S ago. `client` is whom that statement writes down. */
+/* ERR_TOKEN: the credential does not hold, or its session has ended. One statement; another for who
+ * has a role, and one where a cookie's session was last seen over SEEN_S ago. `client` is whom that statement writes down. */
 enum { SEEN_S = 60 };
 enum err principal_of(struct app *app, const struct credential *credential, const struct client *client,
                       struct principal *out) MUST_USE;

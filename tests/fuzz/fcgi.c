@@ -149,9 +149,12 @@ is_within_bounds(const struct request *request)
 {
 	const struct str counted[] = { request->method_name,  request->script, request->authorization,
 		                           request->content_type, request->origin, request->if_none_match,
-		                           request->remote_addr,  request->path };
+		                           request->remote_addr,  request->path,   request->uri,
+		                           request->host,         request->accept, request->latch_require };
 
-	HOLDS((request->method_name.n > 0 || request->malformed) && request->path.n > 0);
+	HOLDS(request->method_name.n > 0 || request->malformed);
+	HOLDS(request->authorizer ? request->path.p == NULL && request->query.p == NULL : request->path.n > 0);
+	HOLDS(!request->authorizer || (request->body.p == NULL && !request->body_large));
 	for (size_t i = 0; i < COUNT(counted); i++) {
 		if (!str_eq(counted[i], STR("/")))
 			is_in_the_arena(counted[i]);

@@ -461,11 +461,16 @@ an_authorizers_input_is_left_alone(void **state)
 	struct exchange exchange;
 
 	(void)state;
-	put_begin(ROLE_AUTHORIZER, false);
-	put_params("GET", "/x", NULL);
+	put_begin(ROLE_AUTHORIZER, true);
+	put_params("POST", "/x", NULL);
 	assert_true(arrives_whole(&request, &exchange));
 	assert_int_equal(exchange.role, ROLE_AUTHORIZER);
+	assert_true(request.authorizer);
+	assert_false(exchange.keep);
 	assert_false(exchange.whole);
+	/* The page's own. */
+	assert_null(request.path.p);
+	assert_null(request.query.p);
 }
 
 /* ---- Responses ------------------------------------------------------------------------------------------------- */
