@@ -1,5 +1,5 @@
 -- People. An e-mail address is ASCII and compares without case, as does a user name; both are kept as typed.
-CREATE TABLE users (
+CREATE TABLE {users} (
   id UUID NOT NULL PRIMARY KEY,
   email VARCHAR(254) CHARACTER SET ascii COLLATE ascii_general_ci NOT NULL,
   email_verified BOOLEAN NOT NULL DEFAULT FALSE,
@@ -15,5 +15,5 @@ CREATE TABLE users (
   last_login_at DATETIME(3) NULL,
   UNIQUE KEY users_email (email),
   UNIQUE KEY users_username (username),
-  CONSTRAINT users_status CHECK (status IN ('active', 'disabled', 'pending'))
+  CONSTRAINT {users_status} CHECK (status IN ('active', 'disabled', 'pending'))
 ) ENGINE = InnoDB;

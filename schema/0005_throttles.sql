@@ -1,6 +1,6 @@
 -- Failed attempts, each kind by whom or what they are counted for: an account, a name that nobody has, an address, a device.
 -- subject is an HMAC under a key of the key file, so no name and no address can be read here; see service/throttle.h.
-CREATE TABLE IF NOT EXISTS throttles (
+CREATE TABLE IF NOT EXISTS {throttles} (
   subject CHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
   failures INT UNSIGNED NOT NULL,
   -- No further attempt before.

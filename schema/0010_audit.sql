@@ -1,6 +1,6 @@
 -- Who did what to whom, when, from where, and what came of it. A line is never changed. Lines stand in 64 chains, each line with
 -- a MAC over itself and the MAC of the line before it, so that a line that was changed, removed or put in shows: docs/audit.md.
-CREATE TABLE IF NOT EXISTS audit (
+CREATE TABLE IF NOT EXISTS {audit} (
   id UUID NOT NULL PRIMARY KEY,
   at DATETIME(3) NOT NULL,
   chain TINYINT UNSIGNED NOT NULL,
@@ -20,10 +20,10 @@ CREATE TABLE IF NOT EXISTS audit (
   KEY audit_actor (actor, id),
   KEY audit_subject (subject, id),
   KEY audit_event (event, id),
-  CONSTRAINT audit_target CHECK (target <> '')
+  CONSTRAINT {audit_target} CHECK (target <> '')
 ) ENGINE = InnoDB;
 -- The ends of each chain. before_mac: of the line before the first that is kept; mac: of the last; seal: a MAC over the row.
-CREATE TABLE IF NOT EXISTS audit_chains (
+CREATE TABLE IF NOT EXISTS {audit_chains} (
   chain TINYINT UNSIGNED NOT NULL PRIMARY KEY,
   first INT UNSIGNED NOT NULL DEFAULT 1,
   n INT UNSIGNED NOT NULL DEFAULT 0,
@@ -33,15 +33,15 @@ CREATE TABLE IF NOT EXISTS audit_chains (
 ) ENGINE = InnoDB;
 -- What the MACs and the seals of addresses hang on: 32 random bytes, sealed under the key file, so that a new key file needs
 -- nothing but this row sealed anew. Whoever first reads the signing keys makes it.
-CREATE TABLE IF NOT EXISTS audit_secret (
+CREATE TABLE IF NOT EXISTS {audit_secret} (
   id TINYINT UNSIGNED NOT NULL PRIMARY KEY,
   sealed VARBINARY(128) NOT NULL,
-  CONSTRAINT audit_secret_one CHECK (id = 1)
+  CONSTRAINT {audit_secret_one} CHECK (id = 1)
 ) ENGINE = InnoDB;
-INSERT IGNORE INTO audit_chains (chain)
+INSERT IGNORE INTO {audit_chains} (chain)
   WITH RECURSIVE chains (chain) AS (SELECT 0 UNION ALL SELECT chain + 1 FROM chains WHERE chain < 63) SELECT chain FROM chains;
 -- What seals a user's address and user agent in the audit: gone with the row, and with it what it sealed.
-ALTER TABLE users ADD COLUMN IF NOT EXISTS audit_key BINARY(16) NULL;
-UPDATE users SET audit_key = RANDOM_BYTES(16) WHERE audit_key IS NULL;
-ALTER TABLE users MODIFY COLUMN audit_key BINARY(16) NOT NULL DEFAULT (RANDOM_BYTES(16));
-INSERT IGNORE INTO housekeeping (name, due_at) VALUES ('audit', '1970-01-01 00:00:00.000');
+ALTER TABLE {users} ADD COLUMN IF NOT EXISTS audit_key BINARY(16) NULL;
+UPDATE {users} SET audit_key = RANDOM_BYTES(16) WHERE audit_key IS NULL;
+ALTER TABLE {users} MODIFY COLUMN audit_key BINARY(16) NOT NULL DEFAULT (RANDOM_BYTES(16));
+INSERT IGNORE INTO {housekeeping} (name, due_at) VALUES ('audit', '1970-01-01 00:00:00.000');

@@ -16,7 +16,7 @@
 #include "core/attr.h"
 #include "core/str.h"
 
-enum { CONFIG_TEXT_MAX = 256, CONFIG_LIST_MAX = 1024, CONFIG_LINE_MAX = 2048 };
+enum { CONFIG_TEXT_MAX = 256, CONFIG_LIST_MAX = 1024, CONFIG_LINE_MAX = 2048, CONFIG_PREFIX_MAX = 16 };
 
 enum token_alg { TOKEN_ES256, TOKEN_RS256, TOKEN_HS256 };
 
@@ -44,6 +44,7 @@ struct config {
 	uint32_t db_port;
 	char db_tls_ca[CONFIG_TEXT_MAX];
 	char db_name[CONFIG_TEXT_MAX];
+	char db_table_prefix[CONFIG_PREFIX_MAX + 1];
 	char db_user[CONFIG_TEXT_MAX];
 	char db_password[CONFIG_TEXT_MAX];
 	char db_password_file[CONFIG_TEXT_MAX];

@@ -109,6 +109,16 @@ parse_origins(struct str value, void *member, const struct config_key *key)
 	return parse_text(value, member, key);
 }
 
+/* It becomes part of SQL. */
+static const char *
+parse_prefix(struct str value, void *member, const struct config_key *key)
+{
+	for (size_t i = 0; i < value.n; i++)
+		if (strchr("abcdefghijklmnopqrstuvwxyz0123456789_", value.p[i]) == NULL)
+			return "must be made of a-z, 0-9 and _";
+	return parse_text(value, member, key);
+}
+
 /* The bounds stand in the key, and config.c tells them. */
 static const char *
 parse_number(struct str value, void *member, const struct config_key *key)
@@ -184,6 +194,10 @@ const struct config_key config_keys[] = {
 	    "CA certificates (PEM) that MariaDB's certificate must chain to. Empty: no TLS; set it unless the network is "
 	    "yours."),
 	KEY(db_name, parse_text, 1, 0, "latch", "The database."),
+	KEY(db_table_prefix, parse_prefix, 0, 0, "",
+	    "What the names of latch's tables begin with, such as auth_, where others have tables in that database too: up "
+	    "to "
+	    "16 of a-z, 0-9 and _."),
 	KEY(db_user, parse_text, 1, 0, "latch", "The service's user: SELECT, INSERT, UPDATE, DELETE on db_name, no more."),
 	KEY(db_password, parse_text, 0, 0, "", "Its password. Better: db_password_file."),
 	KEY(db_password_file, parse_path, 0, 0, "", "A file whose first line is that password."),

@@ -27,9 +27,9 @@ static const struct column chain_column = { COLUMN_U32, 0, sizeof(uint32_t) };
 #define LINE_SQL                                                                                                \
 	"SELECT a.id, a.at, a.chain, a.n, a.event, a.outcome, a.actor, a.subject, a.session, a.through, a.target, " \
 	"a.sealed, "                                                                                                \
-	"LOWER(HEX(a.mac)), COALESCE(LOWER(HEX((SELECT u.audit_key FROM users u WHERE u.id = COALESCE(a.actor, "    \
+	"LOWER(HEX(a.mac)), COALESCE(LOWER(HEX((SELECT u.audit_key FROM {users} u WHERE u.id = COALESCE(a.actor, "  \
 	"a.subject)))), '') "                                                                                       \
-	"FROM audit a "
+	"FROM {audit} a "
 #define HEAD_SQL "SELECT c.chain, c.first, c.n, LOWER(HEX(c.before_mac)), LOWER(HEX(c.mac)), LOWER(HEX(c.seal))"
 /* Two parameters: nothing is asked where it is NULL. */
 #define IF_ASKED(condition) "AND (? IS NULL OR " condition " ?) "
@@ -39,18 +39,18 @@ enum { LOCK, INSERT, MOVE };
 /* What every log-in runs. */
 static const struct stmt stmts[] = {
 	[LOCK] = { .name = "audit lock",
-	           .sql = HEAD_SQL ", UTC_TIMESTAMP(3), COALESCE((SELECT LOWER(HEX(u.audit_key)) FROM users u WHERE "
-	                           "u.id = ?), '') FROM audit_chains c WHERE c.chain = ? FOR UPDATE",
+	           .sql = HEAD_SQL ", UTC_TIMESTAMP(3), COALESCE((SELECT LOWER(HEX(u.audit_key)) FROM {users} u WHERE "
+	                           "u.id = ?), '') FROM {audit_chains} c WHERE c.chain = ? FOR UPDATE",
 	           .params = 2,
 	           .columns = locked_columns,
 	           .n = COUNT(locked_columns) },
 	[INSERT] = { .name = "audit insert",
 	             .sql =
-	                 "INSERT INTO audit (id, at, chain, n, event, outcome, actor, subject, session, through, target, "
+	                 "INSERT INTO {audit} (id, at, chain, n, event, outcome, actor, subject, session, through, target, "
 	                 "sealed, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, UNHEX(?))",
 	             .params = 13 },
 	[MOVE] = { .name = "audit move",
-	           .sql = "UPDATE audit_chains SET first = ?, n = ?, before_mac = UNHEX(?), mac = UNHEX(?), "
+	           .sql = "UPDATE {audit_chains} SET first = ?, n = ?, before_mac = UNHEX(?), mac = UNHEX(?), "
 	                  "seal = UNHEX(?) WHERE chain = ?",
 	           .params = 6 },
 };
@@ -62,30 +62,30 @@ enum { LOCK_NOW, REMOVE, SECRET, SECRET_MAKE, SECRET_RESEAL, HEADS, HEAD, LINES,
 static const struct stmt rare[] = {
 	[LOCK_NOW] = { .name = "audit lock now",
 	               .sql = "SET STATEMENT innodb_lock_wait_timeout = 0 FOR " HEAD_SQL
-	                      ", UTC_TIMESTAMP(3), '' FROM audit_chains c WHERE c.chain = ? FOR UPDATE",
+	                      ", UTC_TIMESTAMP(3), '' FROM {audit_chains} c WHERE c.chain = ? FOR UPDATE",
 	               .params = 1,
 	               .columns = locked_columns,
 	               .n = COUNT(locked_columns) },
 	[REMOVE] = { .name = "audit remove",
-	             .sql = "DELETE FROM audit WHERE chain = ? AND n BETWEEN ? AND ?",
+	             .sql = "DELETE FROM {audit} WHERE chain = ? AND n BETWEEN ? AND ?",
 	             .params = 3 },
 	[SECRET] = { .name = "audit secret",
-	             .sql = "SELECT sealed FROM audit_secret WHERE id = 1",
+	             .sql = "SELECT sealed FROM {audit_secret} WHERE id = 1",
 	             .columns = secret_columns,
 	             .n = COUNT(secret_columns) },
 	[SECRET_MAKE] = { .name = "audit secret make",
-	                  .sql = "INSERT IGNORE INTO audit_secret (id, sealed) VALUES (1, ?)",
+	                  .sql = "INSERT IGNORE INTO {audit_secret} (id, sealed) VALUES (1, ?)",
 	                  .params = 1 },
 	[SECRET_RESEAL] = { .name = "audit secret reseal",
-	                    .sql = "UPDATE audit_secret SET sealed = ? WHERE id = 1",
+	                    .sql = "UPDATE {audit_secret} SET sealed = ? WHERE id = 1",
 	                    .params = 1 },
 	[HEADS] = { .name = "audit heads",
-	            .sql = HEAD_SQL " FROM audit_chains c ORDER BY c.chain LIMIT ?",
+	            .sql = HEAD_SQL " FROM {audit_chains} c ORDER BY c.chain LIMIT ?",
 	            .params = 1,
 	            .columns = head_columns,
 	            .n = COUNT(head_columns) },
 	[HEAD] = { .name = "audit head",
-	           .sql = HEAD_SQL " FROM audit_chains c WHERE c.chain = ?",
+	           .sql = HEAD_SQL " FROM {audit_chains} c WHERE c.chain = ?",
 	           .params = 1,
 	           .columns = head_columns,
 	           .n = COUNT(head_columns) },
@@ -100,7 +100,7 @@ static const struct stmt rare[] = {
 	            .columns = line_columns,
 	            .n = COUNT(line_columns) },
 	[OLD] = { .name = "audit old",
-	          .sql = "SELECT c.chain FROM audit_chains c JOIN audit a ON a.chain = c.chain AND a.n = c.first "
+	          .sql = "SELECT c.chain FROM {audit_chains} c JOIN {audit} a ON a.chain = c.chain AND a.n = c.first "
 	                 "WHERE c.chain >= ? AND a.at < UTC_TIMESTAMP(3) - INTERVAL ? DAY ORDER BY c.chain LIMIT 1",
 	          .params = 2,
 	          .columns = &chain_column,

@@ -8,9 +8,9 @@ static const struct column columns[] = {
 static const struct stmt stmts[] = {
 	{ .name = "changes recent",
 	  .sql = "(SELECT NULL, UTC_TIMESTAMP(3)) UNION ALL "
-	         "(SELECT id, ended_at FROM sessions WHERE ended_at > UTC_TIMESTAMP(3) - INTERVAL ? SECOND) UNION ALL "
-	         "(SELECT id, updated_at FROM users WHERE updated_at > UTC_TIMESTAMP(3) - INTERVAL ? SECOND) UNION ALL "
-	         "(SELECT CAST('" CHANGE_OF_ROLES "' AS UUID), updated_at FROM roles "
+	         "(SELECT id, ended_at FROM {sessions} WHERE ended_at > UTC_TIMESTAMP(3) - INTERVAL ? SECOND) UNION ALL "
+	         "(SELECT id, updated_at FROM {users} WHERE updated_at > UTC_TIMESTAMP(3) - INTERVAL ? SECOND) UNION ALL "
+	         "(SELECT CAST('" CHANGE_OF_ROLES "' AS UUID), updated_at FROM {roles} "
 	         "WHERE updated_at > UTC_TIMESTAMP(3) - INTERVAL ? SECOND LIMIT 1) LIMIT ?",
 	  .params = 4,
 	  .columns = columns,

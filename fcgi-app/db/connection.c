@@ -16,9 +16,6 @@ static const struct stmt_table *const service_tables[] = {
 };
 static const struct stmt_table *const owner_tables[] = { &migrations_statements };
 
-/* The server's headers have spelt its name in two ways. */
-enum { NO_SUCH_KEY = 1176 };
-
 enum { RECONNECT_PAUSE_US = 250000, MIGRATION_TIMEOUT_S = 3600, STATEMENT_TENTHS = 8, CONNECT_MEMORY = 96 * 1024 };
 
 /* ---- Errors ---------------------------------------------------------------------------------------------------- */
@@ -64,9 +61,8 @@ db_failed(struct db *db, const char *where, unsigned code, const char *state)
 	return err;
 }
 
-/* The same where the message can hold no value: connecting and preparing. */
-static enum err
-failed_plainly(struct db *db, const char *where, unsigned code, const char *message)
+enum err
+db_failed_plainly(struct db *db, const char *where, unsigned code, const char *message)
 {
 	const enum err err = note_failure(db, where, code, "");
 
@@ -168,82 +164,6 @@ db_disconnect(struct db *db)
 	db->broken = false;
 }
 
-MYSQL_STMT **
-db_handle_of(struct db *db, const struct stmt *stmt)
-{
-	size_t slot = 0;
-
-	for (size_t t = 0; t < db->ntables; t++) {
-		const struct stmt_table *table = db->tables[t];
-		if (stmt >= table->stmts && stmt < table->stmts + table->n)
-			return &db->prepared[slot + (size_t)(stmt - table->stmts)];
-		slot += table->n;
-	}
-	return NULL;
-}
-
-static enum err
-prepare(struct db *db, const struct stmt *stmt, MYSQL_STMT *handle)
-{
-	if (handle == NULL)
-		return db_failed(db, stmt->name, mysql_errno(db->mysql), mysql_sqlstate(db->mysql));
-	if (mysql_stmt_prepare(handle, stmt->sql, strlen(stmt->sql)) != 0) {
-		const enum err err = failed_plainly(db, stmt->name, mysql_stmt_errno(handle), mysql_stmt_error(handle));
-		const unsigned code = mysql_stmt_errno(handle);
-		db->schema_disagrees = code == ER_NO_SUCH_TABLE || code == ER_BAD_FIELD_ERROR || code == NO_SUCH_KEY;
-		return err;
-	}
-	const size_t params = mysql_stmt_param_count(handle), columns = mysql_stmt_field_count(handle);
-	if (params == stmt->params && columns == stmt->n && params <= STMT_PARAMS_MAX && columns <= STMT_COLUMNS_MAX)
-		return OK;
-	(void)snprintf(db->error, sizeof(db->error), "%s: has %zu parameters and %zu columns, not %zu and %zu", stmt->name,
-	               params, columns, stmt->params, stmt->n);
-	db->schema_disagrees = true;
-	return ERR_DB;
-}
-
-/* A statement that the schema does not fit stops the program: it would fail at its first use, at a worse time. What is left
- * of one that failed is closed here, where the connection goes on: it would pass for prepared. */
-enum err
-db_prepare(struct db *db, const struct stmt *stmt, MYSQL_STMT **out)
-{
-	*out = mysql_stmt_init(db->mysql);
-	const enum err err = prepare(db, stmt, *out);
-	if (err != OK && *out != NULL && !db->broken) {
-		(void)mysql_stmt_close(*out);
-		*out = NULL;
-	}
-	return err;
-}
-
-static enum err
-prepare_table(struct db *db, const struct stmt_table *table, MYSQL_STMT **handles)
-{
-	for (size_t i = 0; i < table->n; i++) {
-		const enum err err = db_prepare(db, &table->stmts[i], &handles[i]);
-		if (err != OK)
-			return err;
-	}
-	return OK;
-}
-
-static enum err
-prepare_all(struct db *db)
-{
-	size_t slot = 0;
-
-	for (size_t t = 0; t < db->ntables; slot += db->tables[t++]->n) {
-		if (slot + db->tables[t]->n > PREPARED_MAX)
-			return ERR_INTERNAL;
-		if (db->tables[t]->rare && db->as == DB_AS_WORKER)
-			continue;
-		const enum err err = prepare_table(db, db->tables[t], &db->prepared[slot]);
-		if (err != OK)
-			return err;
-	}
-	return OK;
-}
-
 /* One that is not taken, out of memory say, would leave a connection that cuts values, or waits for ever. */
 static bool
 set_options(struct db *db, bool tls)
@@ -310,13 +230,13 @@ connect_now(struct db *db)
 	                       owner ? c->db_owner_password : c->db_password, c->db_name, tcp ? c->db_port : 0,
 	                       tcp ? NULL : c->db_socket, CLIENT_FOUND_ROWS)
 	    == NULL)
-		return failed_plainly(db, "connect", mysql_errno(db->mysql), mysql_error(db->mysql));
+		return db_failed_plainly(db, "connect", mysql_errno(db->mysql), mysql_error(db->mysql));
 	/* The options above have been seen to connect in plain text to a server without TLS. */
 	if (tls && mysql_get_ssl_cipher(db->mysql) == NULL) {
 		(void)snprintf(db->error, sizeof(db->error), "connect: the server offers no TLS, and db_tls_ca is set");
 		return ERR_DB;
 	}
-	return owner ? OK : prepare_all(db);
+	return owner || db->as == DB_AS_REQUEST ? OK : db_prepare_all(db);
 }
 
 struct db *

@@ -3,7 +3,7 @@
  *
  * A statement is a row of a table in one of the db/ files: its SQL, how many parameters it takes, and the columns of its
  * result as members of a row struct. Connecting prepares them against the live schema: as a command all of them, as a worker
- * all but those of rare tables. One that the schema does not know, or whose parameters or columns are of another number, fails the connection by name (db_schema_disagrees). A column
+ * all but those of rare tables, for one request none: then each is at its first use. One that the schema does not know, or whose parameters or columns are of another number, fails the connection by name (db_schema_disagrees). A column
  * of another type than its member is converted by the server's library, or fails as one that does not fit.
  *
  * A connection that broke is given up at once and made anew between requests (db_begin_request), never within one: a
@@ -57,8 +57,8 @@ struct column {
 
 struct stmt {
 	const char *name; /* for the log */
-	const char *sql;
-	size_t params; /* question marks in sql */
+	const char *sql;  /* tables in braces: db/sql.h */
+	size_t params;    /* question marks in sql */
 	const struct column *columns;
 	size_t n; /* columns */
 };
@@ -99,7 +99,7 @@ struct arg arg_bytes(const struct bytes *v);
 
 enum { DB_BUDGET_MS = 3000, DB_SPARE_MS = 250 };
 
-enum db_as { DB_AS_WORKER, DB_AS_COMMAND, DB_AS_OWNER };
+enum db_as { DB_AS_WORKER, DB_AS_REQUEST, DB_AS_COMMAND, DB_AS_OWNER };
 
 /* Makes the handle; connects at the first db_begin_request. NULL when out of memory. The config must outlive it. As the
  * owner only the migrations' statements are known, and each is prepared at its first use: the tables may not be there
@@ -148,7 +148,7 @@ enum err db_run_bulk(struct db *db, const struct stmt *stmt, const struct arg *a
 typedef enum err db_work(struct db *db, void *argument);
 enum err db_transaction(struct db *db, db_work *work, void *argument) MUST_USE;
 
-/* Runs SQL text without parameters that gives no rows: for migrations. */
-enum err db_run_text(struct db *db, const char *sql) MUST_USE;
+/* Runs SQL text (db/sql.h) without parameters that gives no rows: for migrations. */
+enum err db_run_text(struct db *db, const char *text) MUST_USE;
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * handle.h: the inside of a struct db, for connection.c, which makes and ends connections, and statement.c and bulk.c, which
- * run statements on them: in one file they were too long to be read. mysql.h is included here alone, and this by no others.
+ * handle.h: the inside of a struct db, for connection.c, which makes and ends connections, prepare.c, which prepares statements
+ * on them, and statement.c and bulk.c, which run them: in one file they were too long to be read. mysql.h is included here alone,
+ * and this by no others.
  */
 #ifndef LATCH_DB_HANDLE_H
 #define LATCH_DB_HANDLE_H
@@ -35,6 +36,8 @@ struct db {
 /* Notes in db->error that something failed, and on db what that means for the connection; the error to hand on. The
  * server's message is not kept: it may quote values. */
 enum err db_failed(struct db *db, const char *where, unsigned code, const char *state);
+/* The same where the message can hold no value, and is kept: connecting and preparing. */
+enum err db_failed_plainly(struct db *db, const char *where, unsigned code, const char *message);
 
 /* To be called before the library may wait: from here on it waits max_s at most. */
 void db_call_begins(struct db *db, unsigned max_s);
@@ -45,6 +48,8 @@ unsigned db_statement_max_s(const struct db *db);
 MYSQL_STMT **db_handle_of(struct db *db, const struct stmt *stmt);
 /* Prepares the statement into *out, which db_disconnect closes. */
 enum err db_prepare(struct db *db, const struct stmt *stmt, MYSQL_STMT **out) MUST_USE;
+/* Prepares what is to be prepared when this connection is made. */
+enum err db_prepare_all(struct db *db) MUST_USE;
 
 void db_disconnect(struct db *db);
 

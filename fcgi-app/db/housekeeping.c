@@ -63,31 +63,32 @@ enum { OLDEST, REMOVE, ESTIMATE, WAITING, KINDS };
 /* clang-format on */
 
 #define BY_OWNER_SQL \
-	IN_INDEX_SQL("sessions", "sessions_owner", "o.user_id = old.user_id AND o.ended_at <=> old.ended_at")
-#define BY_END_SQL IN_INDEX_SQL("sessions", "sessions_ended", "o.ended_at <=> old.ended_at")
-#define BY_EXPIRY_SQL IN_INDEX_SQL("sessions", "sessions_expiry", "o.expires_at = old.expires_at")
+	IN_INDEX_SQL("{sessions}", "sessions_owner", "o.user_id = old.user_id AND o.ended_at <=> old.ended_at")
+#define BY_END_SQL IN_INDEX_SQL("{sessions}", "sessions_ended", "o.ended_at <=> old.ended_at")
+#define BY_EXPIRY_SQL IN_INDEX_SQL("{sessions}", "sessions_expiry", "o.expires_at = old.expires_at")
 
 enum { SESSIONS_ENDED, SESSIONS_EXPIRED, THROTTLES, AUDIT, CHORES, DUE = AUDIT * KINDS, CLAIM, GO_ON };
 
 static const struct stmt stmts[] = {
-	CHORE_STATEMENTS(SESSIONS_ENDED, "sessions ended", "sessions", "", "ended_at", BY_OWNER_SQL " + " BY_EXPIRY_SQL),
-	CHORE_STATEMENTS(SESSIONS_EXPIRED, "sessions expired", "sessions", "", "expires_at", BY_OWNER_SQL " + " BY_END_SQL),
-	CHORE_STATEMENTS(THROTTLES, "throttles", "throttles", "lasting = 0 AND ", "updated_at", "failures"),
+	CHORE_STATEMENTS(SESSIONS_ENDED, "sessions ended", "{sessions}", "", "ended_at", BY_OWNER_SQL " + " BY_EXPIRY_SQL),
+	CHORE_STATEMENTS(SESSIONS_EXPIRED, "sessions expired", "{sessions}", "", "expires_at",
+	                 BY_OWNER_SQL " + " BY_END_SQL),
+	CHORE_STATEMENTS(THROTTLES, "throttles", "{throttles}", "lasting = 0 AND ", "updated_at", "failures"),
 	[DUE] = { .name = "housekeeping due",
 	          .sql = "SELECT name, CAST(IF(begun_at < UTC_TIMESTAMP(3) - INTERVAL 1 DAY, "
-	                 "TIMESTAMP '1970-01-01 00:00:00.000', reached) AS CHAR) FROM housekeeping "
+	                 "TIMESTAMP '1970-01-01 00:00:00.000', reached) AS CHAR) FROM {housekeeping} "
 	                 "WHERE due_at <= UTC_TIMESTAMP(3) ORDER BY due_at LIMIT 1",
 	          .columns = due_columns,
 	          .n = COUNT(due_columns) },
 	[CLAIM] = { .name = "housekeeping claim",
-	            .sql = "SET STATEMENT innodb_lock_wait_timeout = 0 FOR UPDATE housekeeping SET "
+	            .sql = "SET STATEMENT innodb_lock_wait_timeout = 0 FOR UPDATE {housekeeping} SET "
 	                   "due_at = UTC_TIMESTAMP(3) + INTERVAL 60 SECOND, "
 	                   "begun_at = IF(begun_at < UTC_TIMESTAMP(3) - INTERVAL 1 DAY, UTC_TIMESTAMP(3), begun_at) "
 	                   "WHERE name = ? AND due_at <= UTC_TIMESTAMP(3)",
 	            .params = 1 },
 	[GO_ON] = { .name = "housekeeping go on",
 	            .sql = "SET STATEMENT innodb_lock_wait_timeout = 0 FOR "
-	                   "UPDATE housekeeping SET due_at = UTC_TIMESTAMP(3), reached = ? WHERE name = ?",
+	                   "UPDATE {housekeeping} SET due_at = UTC_TIMESTAMP(3), reached = ? WHERE name = ?",
 	            .params = 2 },
 };
 

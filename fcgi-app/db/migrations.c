@@ -24,15 +24,15 @@ static const struct stmt stmts[] = {
 	           .columns = lock_columns,
 	           .n = COUNT(lock_columns) },
 	[ALL] = { .name = "migrations all",
-	          .sql = "SELECT version, name, checksum FROM schema_migrations ORDER BY version",
+	          .sql = "SELECT version, name, checksum FROM {schema_migrations} ORDER BY version",
 	          .columns = row_columns,
 	          .n = COUNT(row_columns) },
 	[INSERT] = { .name = "migrations insert",
-	             .sql = "INSERT INTO schema_migrations (version, name, checksum, applied_at) "
+	             .sql = "INSERT INTO {schema_migrations} (version, name, checksum, applied_at) "
 	                    "VALUES (?, ?, ?, UTC_TIMESTAMP(3))",
 	             .params = 3 },
 	[VERSION] = { .name = "migrations version",
-	              .sql = "SELECT COALESCE(MAX(version), 0) FROM schema_migrations",
+	              .sql = "SELECT COALESCE(MAX(version), 0) FROM {schema_migrations}",
 	              .columns = version_columns,
 	              .n = COUNT(version_columns) },
 };
@@ -53,7 +53,7 @@ migrations_lock(struct db *db)
 enum err
 migrations_init(struct db *db)
 {
-	return db_run_text(db, "CREATE TABLE IF NOT EXISTS schema_migrations ("
+	return db_run_text(db, "CREATE TABLE IF NOT EXISTS {schema_migrations} ("
 	                       "version INT UNSIGNED NOT NULL PRIMARY KEY, "
 	                       "name VARCHAR(64) CHARACTER SET ascii NOT NULL, "
 	                       "checksum CHAR(64) CHARACTER SET ascii NOT NULL, "

@@ -19,13 +19,13 @@ static const struct column counts_columns[] = {
 static const struct column permissions_column = { COLUMN_TEXT, 0, PERMISSIONS_SIZE };
 static const struct column count_column = { COLUMN_U32, 0, sizeof(uint32_t) };
 
-#define PERMISSIONS_SQL(user)                                                                                   \
-	"SELECT COALESCE(GROUP_CONCAT(DISTINCT rp.permission ORDER BY rp.permission), '') FROM user_roles ur JOIN " \
-	"role_permissions rp ON rp.role = ur.role WHERE ur.user_id = " user
+#define PERMISSIONS_SQL(user)                                                                                     \
+	"SELECT COALESCE(GROUP_CONCAT(DISTINCT rp.permission ORDER BY rp.permission), '') FROM {user_roles} ur JOIN " \
+	"{role_permissions} rp ON rp.role = ur.role WHERE ur.user_id = " user
 
 #define ROLE_SQL                                                                                              \
 	"SELECT r.name, r.description, COALESCE((SELECT GROUP_CONCAT(rp.permission ORDER BY rp.permission) FROM " \
-	"role_permissions rp WHERE rp.role = r.name), ''), r.created_at, r.updated_at FROM roles r "
+	"{role_permissions} rp WHERE rp.role = r.name), ''), r.created_at, r.updated_at FROM {roles} r "
 
 enum {
 	LOCK,
@@ -51,9 +51,9 @@ enum {
 static const struct stmt stmts[] = {
 	/* A change of the row, and not only FOR UPDATE, of which other nodes of a Galera cluster know nothing: there one of two
 	 * such transactions loses, and is begun again. */
-	[LOCK] = { .name = "roles lock", .sql = "UPDATE roles SET changes = changes + 1 WHERE name = '" ROLE_ADMIN "'" },
+	[LOCK] = { .name = "roles lock", .sql = "UPDATE {roles} SET changes = changes + 1 WHERE name = '" ROLE_ADMIN "'" },
 	[HOLDER] = { .name = "roles holder",
-	             .sql = "SELECT u.status, u.roles, (" PERMISSIONS_SQL("u.id") ") FROM users u WHERE u.id = ?",
+	             .sql = "SELECT u.status, u.roles, (" PERMISSIONS_SQL("u.id") ") FROM {users} u WHERE u.id = ?",
 	             .params = 1,
 	             .columns = holder_columns,
 	             .n = COUNT(holder_columns) },
@@ -73,51 +73,53 @@ static const struct stmt stmts[] = {
 	           .columns = role_columns,
 	           .n = COUNT(role_columns) },
 	[HOW_MANY] = { .name = "roles count",
-	               .sql = "SELECT (SELECT COUNT(*) FROM roles), "
-	                      "(SELECT COUNT(*) FROM role_permissions WHERE role = '" ROLE_ADMIN "')",
+	               .sql = "SELECT (SELECT COUNT(*) FROM {roles}), "
+	                      "(SELECT COUNT(*) FROM {role_permissions} WHERE role = '" ROLE_ADMIN "')",
 	               .columns = counts_columns,
 	               .n = COUNT(counts_columns) },
 	[INSERT] = { .name = "roles insert",
-	             .sql = "INSERT INTO roles (name, description, created_at, updated_at) "
+	             .sql = "INSERT INTO {roles} (name, description, created_at, updated_at) "
 	                    "VALUES (?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))",
 	             .params = 2 },
 	[CHANGE] = { .name = "roles change",
-	             .sql = "UPDATE roles SET description = COALESCE(?, description), updated_at = UTC_TIMESTAMP(3) "
+	             .sql = "UPDATE {roles} SET description = COALESCE(?, description), updated_at = UTC_TIMESTAMP(3) "
 	                    "WHERE name = ?",
 	             .params = 2 },
 	[PERMIT] = { .name = "roles permit",
-	             .sql = "INSERT IGNORE INTO role_permissions (role, permission) VALUES (?, ?), ('" ROLE_ADMIN "', ?)",
+	             .sql = "INSERT IGNORE INTO {role_permissions} (role, permission) VALUES (?, ?), ('" ROLE_ADMIN "', ?)",
 	             .params = 3 },
 	[PERMIT_NOTHING] = { .name = "roles permit nothing",
-	                     .sql = "DELETE FROM role_permissions WHERE role = ?",
+	                     .sql = "DELETE FROM {role_permissions} WHERE role = ?",
 	                     .params = 1 },
 	[TIDY] = { .name = "roles tidy",
-	           .sql = "DELETE FROM role_permissions WHERE role = '" ROLE_ADMIN "' AND permission NOT IN "
+	           .sql = "DELETE FROM {role_permissions} WHERE role = '" ROLE_ADMIN "' AND permission NOT IN "
 	                  "('users:read', 'users:write', 'roles:read', 'roles:write', 'sessions:write', 'audit:read', "
 	                  "'keys:write', 'providers:read', 'metrics:read') AND permission NOT IN "
-	                  "(SELECT permission FROM (SELECT DISTINCT permission FROM role_permissions "
+	                  "(SELECT permission FROM (SELECT DISTINCT permission FROM {role_permissions} "
 	                  "WHERE role <> '" ROLE_ADMIN "') others)" },
-	[DELETE] = { .name = "roles delete", .sql = "DELETE FROM roles WHERE name = ?", .params = 1 },
+	[DELETE] = { .name = "roles delete", .sql = "DELETE FROM {roles} WHERE name = ?", .params = 1 },
 	[USERS] = { .name = "roles users",
-	            .sql = "SELECT COUNT(*) FROM (SELECT 1 FROM user_roles WHERE role = ? LIMIT ?) some",
+	            .sql = "SELECT COUNT(*) FROM (SELECT 1 FROM {user_roles} WHERE role = ? LIMIT ?) some",
 	            .params = 2,
 	            .columns = &count_column,
 	            .n = 1 },
 	[OTHER_ADMINS] = { .name = "roles other admins",
-	                   .sql = "SELECT COUNT(*) FROM user_roles r JOIN users u ON u.id = r.user_id "
+	                   .sql = "SELECT COUNT(*) FROM {user_roles} r JOIN {users} u ON u.id = r.user_id "
 	                          "WHERE r.role = '" ROLE_ADMIN "' AND r.user_id <> ? AND u.status = 'active'",
 	                   .params = 1,
 	                   .columns = &count_column,
 	                   .n = 1 },
 	[GRANT] = { .name = "roles grant",
-	            .sql = "INSERT IGNORE INTO user_roles (user_id, role) VALUES (?, ?)",
+	            .sql = "INSERT IGNORE INTO {user_roles} (user_id, role) VALUES (?, ?)",
 	            .params = 2 },
-	[REVOKE] = { .name = "roles revoke", .sql = "DELETE FROM user_roles WHERE user_id = ? AND role = ?", .params = 2 },
+	[REVOKE] = { .name = "roles revoke",
+	             .sql = "DELETE FROM {user_roles} WHERE user_id = ? AND role = ?",
+	             .params = 2 },
 	[WRITE_DOWN] = { .name = "roles write down",
-	                 .sql = "UPDATE users SET roles = (SELECT COALESCE(GROUP_CONCAT(role ORDER BY role), '') FROM "
-	                        "user_roles WHERE user_id = users.id), updated_at = UTC_TIMESTAMP(3) WHERE id = ?",
+	                 .sql = "UPDATE {users} SET roles = (SELECT COALESCE(GROUP_CONCAT(role ORDER BY role), '') FROM "
+	                        "{user_roles} WHERE user_id = {users}.id), updated_at = UTC_TIMESTAMP(3) WHERE id = ?",
 	                 .params = 1 },
-	[IMPORT] = { .name = "roles import", .sql = "INSERT INTO user_roles (user_id, role) VALUES (?, ?)", .params = 2 },
+	[IMPORT] = { .name = "roles import", .sql = "INSERT INTO {user_roles} (user_id, role) VALUES (?, ?)", .params = 2 },
 };
 
 const struct stmt_table roles_statements = { .stmts = stmts, .n = COUNT(stmts), .rare = true };

@@ -22,7 +22,7 @@ static const struct column list_columns[] = {
 #define GOOD_SQL "ended_at IS NULL AND expires_at > UTC_TIMESTAMP(3)"
 /* For an UPDATE by id. Left the choice, the server looks into every key that a condition names before it takes the primary
  * one, which costs it a fifth of the statement. */
-#define THIS_ONE_SQL "sessions USE INDEX (PRIMARY)"
+#define THIS_ONE_SQL "{sessions} USE INDEX (PRIMARY)"
 /* Parameters: ttl_s, idle_s, ip, user_agent. */
 #define USED_SQL                                                                           \
 	"last_seen_at = UTC_TIMESTAMP(3), expires_at = LEAST(created_at + INTERVAL ? SECOND, " \
@@ -39,27 +39,28 @@ static const struct stmt stmts[] = {
 	 * that can be measured; and a subquery, though it be never run, as much as the statement itself. */
 	[USER] = { .name = "sessions user",
 	           .sql = "SELECT " USER_COLUMNS_SQL ", s.user_id, s.last_seen_at, s.expires_at, s.ended_at "
-	                  "FROM users u, sessions s WHERE u.id = ? AND s.id = ?",
+	                  "FROM {users} u, {sessions} s WHERE u.id = ? AND s.id = ?",
 	           .params = 2,
 	           .columns = session_user_columns,
 	           .n = COUNT(session_user_columns) },
 	/* FOR UPDATE: what the WHERE found must still be so when the transaction ends. */
 	[INSERT] = { .name = "sessions insert",
-	             .sql = "INSERT INTO sessions (id, user_id, transport, ip, user_agent, created_at, last_seen_at, "
-	                    "expires_at) SELECT ?, id, ?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), "
-	                    "UTC_TIMESTAMP(3) + INTERVAL LEAST(?, ?) SECOND FROM users WHERE id = ? AND status = 'active' "
-	                    "AND password_version = ? FOR UPDATE",
+	             .sql =
+	                 "INSERT INTO {sessions} (id, user_id, transport, ip, user_agent, created_at, last_seen_at, "
+	                 "expires_at) SELECT ?, id, ?, ?, ?, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), "
+	                 "UTC_TIMESTAMP(3) + INTERVAL LEAST(?, ?) SECOND FROM {users} WHERE id = ? AND status = 'active' "
+	                 "AND password_version = ? FOR UPDATE",
 	             .params = 8 },
 	/* Counted first, as nearly nobody has too many: the UPDATE alone costs the server 300 us. */
 	[COUNT_OF] = { .name = "sessions count",
-	               .sql = "SELECT COUNT(*) FROM sessions WHERE user_id = ? AND ended_at IS NULL",
+	               .sql = "SELECT COUNT(*) FROM {sessions} WHERE user_id = ? AND ended_at IS NULL",
 	               .params = 1,
 	               .columns = &count_column,
 	               .n = 1 },
 	/* First those that have expired. Ids are UUIDv7, so their order is that of the log-ins; and not the new one, which is the oldest of all where the clock
 	 * went back meanwhile. */
 	[DROP_OLDEST] = { .name = "sessions drop oldest",
-	                  .sql = "UPDATE sessions SET " ENDED_SQL " WHERE user_id = ? AND id <> ? AND ended_at IS NULL "
+	                  .sql = "UPDATE {sessions} SET " ENDED_SQL " WHERE user_id = ? AND id <> ? AND ended_at IS NULL "
 	                         "ORDER BY expires_at > UTC_TIMESTAMP(3), id LIMIT ?",
 	                  .params = 4 },
 	[TOUCH] = { .name = "sessions touch",
@@ -72,7 +73,7 @@ static const struct stmt stmts[] = {
 	/* A last use that lies ahead is of a clock that went back: it is not recent for an hour. */
 	[STATE] = { .name = "sessions state",
 	            .sql = "SELECT counter, " GOOD_SQL ", last_seen_at BETWEEN UTC_TIMESTAMP(3) - INTERVAL ? SECOND "
-	                   "AND UTC_TIMESTAMP(3) + INTERVAL ? SECOND FROM sessions WHERE id = ? AND user_id = ?",
+	                   "AND UTC_TIMESTAMP(3) + INTERVAL ? SECOND FROM {sessions} WHERE id = ? AND user_id = ?",
 	            .params = 4,
 	            .columns = state_columns,
 	            .n = COUNT(state_columns) },
@@ -80,18 +81,19 @@ static const struct stmt stmts[] = {
 	          .sql = "UPDATE " THIS_ONE_SQL " SET " ENDED_SQL " WHERE id = ? AND user_id = ? AND " GOOD_SQL,
 	          .params = 3 },
 	[END_ALL] = { .name = "sessions end all",
-	              .sql = "UPDATE sessions SET " ENDED_SQL " WHERE user_id = ? AND id <> ? AND ended_at IS NULL",
+	              .sql = "UPDATE {sessions} SET " ENDED_SQL " WHERE user_id = ? AND id <> ? AND ended_at IS NULL",
 	              .params = 3 },
 	/* By the key, in which those that have not ended come first. */
 	[DISOWN] = { .name = "sessions disown",
 	             .sql =
-	                 "UPDATE sessions SET user_id = '" UUID_NIL "', ended_at = COALESCE(ended_at, UTC_TIMESTAMP(3)), "
+	                 "UPDATE {sessions} SET user_id = '" UUID_NIL "', ended_at = COALESCE(ended_at, UTC_TIMESTAMP(3)), "
 	                 "ended_for = COALESCE(ended_for, 'deleted'), ip = NULL, user_agent = NULL "
 	                 "WHERE user_id = ? ORDER BY ended_at LIMIT 10000",
 	             .params = 1 },
 	[LIST] = { .name = "sessions list",
-	           .sql = "SELECT id, created_at, last_seen_at, ip, user_agent, transport FROM sessions WHERE user_id = ? "
-	                  "AND " GOOD_SQL " AND id < ? ORDER BY id DESC LIMIT ?",
+	           .sql =
+	               "SELECT id, created_at, last_seen_at, ip, user_agent, transport FROM {sessions} WHERE user_id = ? "
+	               "AND " GOOD_SQL " AND id < ? ORDER BY id DESC LIMIT ?",
 	           .params = 3,
 	           .columns = list_columns,
 	           .n = COUNT(list_columns) },
@@ -104,8 +106,8 @@ static const struct stmt rare[] = {
 	 * alone that have expired. */
 	{ .name = "sessions live",
 	  .sql = "SET STATEMENT max_statement_time = 1 FOR SELECT "
-	         "(SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL) - "
-	         "(SELECT COUNT(*) FROM sessions FORCE INDEX (sessions_expiry) "
+	         "(SELECT COUNT(*) FROM {sessions} WHERE ended_at IS NULL) - "
+	         "(SELECT COUNT(*) FROM {sessions} FORCE INDEX (sessions_expiry) "
 	         "WHERE expires_at <= UTC_TIMESTAMP(3) AND ended_at IS NULL)",
 	  .columns = &count_column,
 	  .n = 1 },

@@ -15,50 +15,51 @@ enum { LIVE, ALL, INSERT, RESEAL, RAISE_TTL, RETIRE, RETIRE_THIS, NEXT, SUPERSED
 
 static const struct stmt stmts[] = {
 	[LIVE] = { .name = "signing_keys live",
-	           .sql =
-	               "SELECT " KEY_COLUMNS_SQL " FROM (SELECT " KEY_COLUMNS_SQL " FROM signing_keys WHERE retired_at IS "
-	               "NULL ORDER BY sign_from DESC, kid LIMIT ?) newest ORDER BY sign_from, kid",
+	           .sql = "SELECT " KEY_COLUMNS_SQL " FROM (SELECT " KEY_COLUMNS_SQL
+	                  " FROM {signing_keys} WHERE retired_at IS "
+	                  "NULL ORDER BY sign_from DESC, kid LIMIT ?) newest ORDER BY sign_from, kid",
 	           .params = 1,
 	           .columns = columns,
 	           .n = COUNT(columns) },
 	[ALL] = { .name = "signing_keys all",
-	          .sql = "SELECT " KEY_COLUMNS_SQL " FROM signing_keys ORDER BY created_at DESC, kid LIMIT ?",
+	          .sql = "SELECT " KEY_COLUMNS_SQL " FROM {signing_keys} ORDER BY created_at DESC, kid LIMIT ?",
 	          .params = 1,
 	          .columns = columns,
 	          .n = COUNT(columns) },
 	[INSERT] = { .name = "signing_keys insert",
-	             .sql = "INSERT INTO signing_keys (kid, alg, sealed, token_ttl_s, created_at, sign_from) SELECT ?, ?, "
-	                    "?, ?, "
-	                    "UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL ? SECOND FROM DUAL "
-	                    "WHERE (SELECT COUNT(*) FROM signing_keys WHERE retired_at IS NULL) < ?",
+	             .sql =
+	                 "INSERT INTO {signing_keys} (kid, alg, sealed, token_ttl_s, created_at, sign_from) SELECT ?, ?, "
+	                 "?, ?, "
+	                 "UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL ? SECOND FROM DUAL "
+	                 "WHERE (SELECT COUNT(*) FROM {signing_keys} WHERE retired_at IS NULL) < ?",
 	             .params = 6 },
 	[RESEAL] = { .name = "signing_keys reseal",
-	             .sql = "UPDATE signing_keys SET sealed = ? WHERE kid = ?",
+	             .sql = "UPDATE {signing_keys} SET sealed = ? WHERE kid = ?",
 	             .params = 2 },
 	[RAISE_TTL] = { .name = "signing_keys raise ttl",
-	                .sql = "UPDATE signing_keys SET token_ttl_s = ? WHERE kid = ? AND token_ttl_s < ?",
+	                .sql = "UPDATE {signing_keys} SET token_ttl_s = ? WHERE kid = ? AND token_ttl_s < ?",
 	                .params = 3 },
 	[RETIRE] = { .name = "signing_keys retire",
-	             .sql = "UPDATE signing_keys SET retired_at = UTC_TIMESTAMP(3) WHERE kid = ? AND retired_at IS NULL "
-	                    "AND EXISTS (SELECT 1 FROM signing_keys other WHERE other.kid <> ? "
+	             .sql = "UPDATE {signing_keys} SET retired_at = UTC_TIMESTAMP(3) WHERE kid = ? AND retired_at IS NULL "
+	                    "AND EXISTS (SELECT 1 FROM {signing_keys} other WHERE other.kid <> ? "
 	                    "AND other.retired_at IS NULL AND other.sign_from <= UTC_TIMESTAMP(3))",
 	             .params = 2 },
 	[RETIRE_THIS] = { .name = "signing_keys retire this",
-	                  .sql =
-	                      "UPDATE signing_keys SET retired_at = UTC_TIMESTAMP(3) WHERE kid = ? AND retired_at IS NULL",
+	                  .sql = "UPDATE {signing_keys} SET retired_at = UTC_TIMESTAMP(3) WHERE kid = ? AND retired_at IS "
+	                         "NULL",
 	                  .params = 1 },
 	[NEXT] = { .name = "signing_keys next",
-	           .sql = "SELECT kid FROM signing_keys WHERE retired_at IS NULL "
+	           .sql = "SELECT kid FROM {signing_keys} WHERE retired_at IS NULL "
 	                  "AND sign_from > UTC_TIMESTAMP(3) + INTERVAL ? SECOND ORDER BY kid LIMIT ? FOR UPDATE",
 	           .params = 2,
 	           .columns = kid_column,
 	           .n = COUNT(kid_column) },
 	/* The newer one has to be live: where it was retired, the older one signs again. */
 	[SUPERSEDED] = { .name = "signing_keys superseded",
-	                 .sql = "SELECT kid FROM signing_keys WHERE retired_at IS NULL "
-	                        "AND EXISTS (SELECT 1 FROM signing_keys newer WHERE newer.retired_at IS NULL "
-	                        "AND newer.sign_from > signing_keys.sign_from AND newer.sign_from <= "
-	                        "UTC_TIMESTAMP(3) - INTERVAL signing_keys.token_ttl_s + ? SECOND) ORDER BY kid LIMIT ? "
+	                 .sql = "SELECT kid FROM {signing_keys} WHERE retired_at IS NULL "
+	                        "AND EXISTS (SELECT 1 FROM {signing_keys} newer WHERE newer.retired_at IS NULL "
+	                        "AND newer.sign_from > {signing_keys}.sign_from AND newer.sign_from <= "
+	                        "UTC_TIMESTAMP(3) - INTERVAL {signing_keys}.token_ttl_s + ? SECOND) ORDER BY kid LIMIT ? "
 	                        "FOR UPDATE",
 	                 .params = 2,
 	                 .columns = kid_column,

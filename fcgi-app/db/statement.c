@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "db/handle.h"
+#include "db/sql.h"
 
 enum { TRANSACTION_TRIES = 3 };
 
@@ -294,10 +295,16 @@ db_row(struct db *db, const struct stmt *stmt, const struct arg *args, size_t n,
 }
 
 enum err
-db_run_text(struct db *db, const char *sql)
+db_run_text(struct db *db, const char *text)
 {
+	char sql[SQL_MAX];
+
 	if (!budget_left(db))
 		return ERR_DB;
+	if (!sql_expand(text, db->config->db_table_prefix, sql, sizeof(sql))) {
+		(void)snprintf(db->error, sizeof(db->error), "statement: too long, or its braces do not match");
+		return ERR_INTERNAL;
+	}
 	db_call_begins(db, db_statement_max_s(db));
 	if (mysql_query(db->mysql, sql) != 0)
 		return db_failed(db, "statement", mysql_errno(db->mysql), mysql_sqlstate(db->mysql));

@@ -13,26 +13,26 @@ enum { FIND, INSERT, UPDATE, TAKE_BACK, DELETE };
 
 static const struct stmt stmts[] = {
 	[FIND] = { .name = "throttles find",
-	           .sql = "SELECT subject, failures, retry_at, updated_at, UTC_TIMESTAMP(3) FROM throttles "
+	           .sql = "SELECT subject, failures, retry_at, updated_at, UTC_TIMESTAMP(3) FROM {throttles} "
 	                  "WHERE subject IN (?, ?)",
 	           .params = 2,
 	           .columns = row_columns,
 	           .n = COUNT(row_columns) },
 	[INSERT] = { .name = "throttles insert",
-	             .sql = "INSERT INTO throttles (subject, failures, lasting, retry_at, updated_at) "
+	             .sql = "INSERT INTO {throttles} (subject, failures, lasting, retry_at, updated_at) "
 	                    "VALUES (?, ?, ?, " TIMES_SQL ")",
 	             .params = 5 },
 	/* One statement decides between any number of attempts: the row has to be as it was read. */
 	[UPDATE] = { .name = "throttles update",
-	             .sql = "UPDATE throttles SET failures = ?, retry_at = UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND, "
+	             .sql = "UPDATE {throttles} SET failures = ?, retry_at = UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND, "
 	                    "updated_at = UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND "
 	                    "WHERE subject = ? AND failures = ? AND retry_at = ? AND updated_at = ?",
 	             .params = 7 },
 	[TAKE_BACK] = { .name = "throttles take back",
-	                .sql = "UPDATE throttles SET failures = GREATEST(failures, ?) - ?, retry_at = UTC_TIMESTAMP(3) "
+	                .sql = "UPDATE {throttles} SET failures = GREATEST(failures, ?) - ?, retry_at = UTC_TIMESTAMP(3) "
 	                       "WHERE subject = ?",
 	                .params = 3 },
-	[DELETE] = { .name = "throttles delete", .sql = "DELETE FROM throttles WHERE subject = ?", .params = 1 },
+	[DELETE] = { .name = "throttles delete", .sql = "DELETE FROM {throttles} WHERE subject = ?", .params = 1 },
 };
 
 const struct stmt_table throttles_statements = { .stmts = stmts, .n = COUNT(stmts) };

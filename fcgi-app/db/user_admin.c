@@ -35,13 +35,13 @@ static const struct column count_column = { COLUMN_U32, 0, sizeof(uint32_t) };
 		.params = (count), .columns = shown_columns, .n = COUNT(shown_columns)                                 \
 	}
 
-#define IN_ORDER "users u FORCE INDEX (PRIMARY) WHERE "
+#define IN_ORDER "{users} u FORCE INDEX (PRIMARY) WHERE "
 #define OF_ROLE \
-	"user_roles r FORCE INDEX (user_roles_role) STRAIGHT_JOIN users u ON u.id = r.user_id WHERE r.role = ? AND "
-#define OF_STATUS "users u FORCE INDEX (users_status) WHERE u.status = ? AND "
-#define BY_EMAIL "users u FORCE INDEX (users_email) WHERE "
-#define BY_USERNAME "users u FORCE INDEX (users_username) WHERE "
-#define BY_NAME "users u FORCE INDEX (users_name) WHERE "
+	"{user_roles} r FORCE INDEX (user_roles_role) STRAIGHT_JOIN {users} u ON u.id = r.user_id WHERE r.role = ? AND "
+#define OF_STATUS "{users} u FORCE INDEX (users_status) WHERE u.status = ? AND "
+#define BY_EMAIL "{users} u FORCE INDEX (users_email) WHERE "
+#define BY_USERNAME "{users} u FORCE INDEX (users_username) WHERE "
+#define BY_NAME "{users} u FORCE INDEX (users_name) WHERE "
 
 /* The walks' statements stand at their numbers, their windows' behind them. */
 enum { WINDOW = WALK_NAME + 1, COUNT_STATUS = 2 * WINDOW, LOCK, CHANGE };
@@ -67,32 +67,34 @@ static const struct stmt stmts[] = {
 	              " AND (? IS NULL OR (u.email NOT LIKE ? AND (u.username IS NULL OR u.username NOT LIKE ?)))",
 	              "u.name, u.id", 16),
 	[WINDOW + WALK_ID] = WINDOW_STMT("id", "u.id, '' FROM " IN_ORDER FROM_ID_SQL("u.id"), "u.id", 2),
-	[WINDOW + WALK_ROLE] = WINDOW_STMT(
-		"role",
-		"r.user_id, '' FROM user_roles r FORCE INDEX (user_roles_role) WHERE r.role = ? AND " FROM_ID_SQL("r.user_id"),
-		"r.user_id", 3),
+	[WINDOW + WALK_ROLE] =
+		WINDOW_STMT("role",
+	                "r.user_id, '' FROM {user_roles} r FORCE INDEX (user_roles_role) WHERE r.role = ? AND " FROM_ID_SQL(
+						"r.user_id"),
+	                "r.user_id", 3),
 	[WINDOW + WALK_STATUS] = WINDOW_STMT("status", "u.id, '' FROM " OF_STATUS FROM_ID_SQL("u.id"), "u.id", 3),
 	[WINDOW + WALK_EMAIL] = WINDOW_STMT("email", "u.id, u.email FROM " BY_EMAIL FROM_KEY_SQL("u.email"), "u.email", 3),
 	[WINDOW + WALK_USERNAME] =
 		WINDOW_STMT("username", "u.id, u.username FROM " BY_USERNAME FROM_KEY_SQL("u.username"), "u.username", 3),
 	[WINDOW + WALK_NAME] = WINDOW_STMT("name", "u.id, u.name FROM " BY_NAME FROM_NAME_SQL, "u.name, u.id", 5),
 	[COUNT_STATUS] = { .name = "users count status",
-	                   .sql = "SELECT COUNT(*) FROM (SELECT 1 FROM users FORCE INDEX (users_status) WHERE status = ? "
+	                   .sql = "SELECT COUNT(*) FROM (SELECT 1 FROM {users} FORCE INDEX (users_status) WHERE status = ? "
 	                          "LIMIT ?) some",
 	                   .params = 2,
 	                   .columns = &count_column,
 	                   .n = 1 },
 	[LOCK] = { .name = "users lock",
-	           .sql = "SELECT " USER_COLUMNS_SQL " FROM users u WHERE u.id = ? FOR UPDATE",
+	           .sql = "SELECT " USER_COLUMNS_SQL " FROM {users} u WHERE u.id = ? FOR UPDATE",
 	           .params = 1,
 	           .columns = all_columns,
 	           .n = COUNT(all_columns) },
 	/* What stands first is done first, and sees the address as it was. */
 	[CHANGE] = { .name = "users change account",
-	             .sql = "UPDATE users SET email_verified = COALESCE(?, IF(email = COALESCE(?, email), email_verified, "
-	                    "FALSE)), "
-	                    "email = COALESCE(?, email), username = IF(?, ?, username), name = IF(?, ?, name), "
-	                    "phone_number = IF(?, ?, phone_number), updated_at = UTC_TIMESTAMP(3) WHERE id = ?",
+	             .sql =
+	                 "UPDATE {users} SET email_verified = COALESCE(?, IF(email = COALESCE(?, email), email_verified, "
+	                 "FALSE)), "
+	                 "email = COALESCE(?, email), username = IF(?, ?, username), name = IF(?, ?, name), "
+	                 "phone_number = IF(?, ?, phone_number), updated_at = UTC_TIMESTAMP(3) WHERE id = ?",
 	             .params = 10 },
 };
 

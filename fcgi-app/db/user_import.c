@@ -7,14 +7,14 @@ enum { ADD, ALIKE, ADD_PARAMS = 12 };
 static const struct stmt stmts[] = {
 	[ADD] = { .name = "user import add",
 	          .sql =
-	              "INSERT INTO users (id, email, email_verified, username, name, phone_number, status, roles, "
+	              "INSERT INTO {users} (id, email, email_verified, username, name, phone_number, status, roles, "
 	              "password_hash, created_at, updated_at, last_login_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	          .params = ADD_PARAMS },
 	/* Three looks at keys: with OR the optimizer may read all of them. */
 	[ALIKE] = { .name = "user import alike",
-	            .sql =
-	                "SELECT " USER_COLUMNS_SQL " FROM users u WHERE u.email = ? UNION SELECT " USER_COLUMNS_SQL
-	                " FROM users u WHERE u.username = ? UNION SELECT " USER_COLUMNS_SQL " FROM users u WHERE u.id = ?",
+	            .sql = "SELECT " USER_COLUMNS_SQL " FROM {users} u WHERE u.email = ? UNION SELECT " USER_COLUMNS_SQL
+	                   " FROM {users} u WHERE u.username = ? UNION SELECT " USER_COLUMNS_SQL
+	                   " FROM {users} u WHERE u.id = ?",
 	            .params = 3,
 	            .columns = user_columns,
 	            .n = COUNT(user_columns) },

@@ -10,7 +10,7 @@ static const struct column taken_columns[] = {
 /* The user as he was read, and, where there is one, the session that acts. */
 #define AS_READ_SQL                                                                    \
 	"id = ? AND password_version = ? AND (? IS NULL OR (status = 'active' AND EXISTS " \
-	"(SELECT 1 FROM sessions s WHERE s.id = ? AND s.ended_at IS NULL)))"
+	"(SELECT 1 FROM {sessions} s WHERE s.id = ? AND s.ended_at IS NULL)))"
 #define AS_READ_ARGS(user, session) \
 	arg_uuid(&(user)->id), arg_u64((user)->password_version), session_arg(session), session_arg(session)
 
@@ -31,56 +31,58 @@ enum {
 
 static const struct stmt stmts[] = {
 	[BY_ID] = { .name = "users by id",
-	            .sql = "SELECT " USER_COLUMNS_SQL " FROM users u WHERE u.id = ?",
+	            .sql = "SELECT " USER_COLUMNS_SQL " FROM {users} u WHERE u.id = ?",
 	            .params = 1,
 	            .columns = user_columns,
 	            .n = COUNT(user_columns) },
 	[BY_EMAIL] = { .name = "users by email",
-	               .sql = "SELECT " USER_COLUMNS_SQL " FROM users u WHERE u.email = ?",
+	               .sql = "SELECT " USER_COLUMNS_SQL " FROM {users} u WHERE u.email = ?",
 	               .params = 1,
 	               .columns = user_columns,
 	               .n = COUNT(user_columns) },
 	[BY_USERNAME] = { .name = "users by username",
-	                  .sql = "SELECT " USER_COLUMNS_SQL " FROM users u WHERE u.username = ?",
+	                  .sql = "SELECT " USER_COLUMNS_SQL " FROM {users} u WHERE u.username = ?",
 	                  .params = 1,
 	                  .columns = user_columns,
 	                  .n = COUNT(user_columns) },
 	[LIST] = { .name = "users list",
-	           .sql = "SELECT " USER_COLUMNS_SQL " FROM users u WHERE u.id > ? ORDER BY u.id LIMIT ?",
+	           .sql = "SELECT " USER_COLUMNS_SQL " FROM {users} u WHERE u.id > ? ORDER BY u.id LIMIT ?",
 	           .params = 2,
 	           .columns = user_columns,
 	           .n = COUNT(user_columns) },
 	[TAKEN] = { .name = "users taken",
-	            .sql = "SELECT EXISTS (SELECT 1 FROM users WHERE email = ? AND id <> ?), "
-	                   "EXISTS (SELECT 1 FROM users WHERE username = ? AND id <> ?)",
+	            .sql = "SELECT EXISTS (SELECT 1 FROM {users} WHERE email = ? AND id <> ?), "
+	                   "EXISTS (SELECT 1 FROM {users} WHERE username = ? AND id <> ?)",
 	            .params = 4,
 	            .columns = taken_columns,
 	            .n = COUNT(taken_columns) },
 	[INSERT] = { .name = "users insert",
 	             .sql =
-	                 "INSERT INTO users (id, email, username, name, phone_number, password_hash, status, created_at, "
+	                 "INSERT INTO {users} (id, email, username, name, phone_number, password_hash, status, created_at, "
 	                 "updated_at, audit_key) VALUES (?, ?, ?, ?, ?, ?, IF(password_hash = '', 'pending', 'active'), "
 	                 "UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), RANDOM_BYTES(16))",
 	             .params = 6 },
 	[CHANGE_PROFILE] = { .name = "users change profile",
-	                     .sql = "UPDATE users SET username = IF(?, ?, username), name = IF(?, ?, name), "
+	                     .sql = "UPDATE {users} SET username = IF(?, ?, username), name = IF(?, ?, name), "
 	                            "phone_number = IF(?, ?, phone_number), updated_at = UTC_TIMESTAMP(3) WHERE id = ?",
 	                     .params = 7 },
 	[SET_STATUS] = { .name = "users set status",
-	                 .sql = "UPDATE users SET status = IF(? = 'active' AND password_hash = '', 'pending', ?), "
+	                 .sql = "UPDATE {users} SET status = IF(? = 'active' AND password_hash = '', 'pending', ?), "
 	                        "updated_at = UTC_TIMESTAMP(3) WHERE id = ?",
 	                 .params = 3 },
 	[TOUCH_LOGIN] = { .name = "users touch login",
-	                  .sql = "UPDATE users SET last_login_at = UTC_TIMESTAMP(3) WHERE id = ?",
+	                  .sql = "UPDATE {users} SET last_login_at = UTC_TIMESTAMP(3) WHERE id = ?",
 	                  .params = 1 },
 	[SET_PASSWORD] = { .name = "users set password",
-	                   .sql = "UPDATE users SET password_hash = ?, password_version = password_version + 1, "
+	                   .sql = "UPDATE {users} SET password_hash = ?, password_version = password_version + 1, "
 	                          "updated_at = UTC_TIMESTAMP(3) WHERE " AS_READ_SQL,
 	                   .params = 5 },
 	[REHASH] = { .name = "users rehash",
-	             .sql = "UPDATE users SET password_hash = ? WHERE id = ? AND password_version = ?",
+	             .sql = "UPDATE {users} SET password_hash = ? WHERE id = ? AND password_version = ?",
 	             .params = 3 },
-	[DELETE] = { .name = "users delete", .sql = "DELETE FROM users WHERE " AS_READ_SQL " AND roles = ?", .params = 5 },
+	[DELETE] = { .name = "users delete",
+	             .sql = "DELETE FROM {users} WHERE " AS_READ_SQL " AND roles = ?",
+	             .params = 5 },
 };
 
 const struct stmt_table users_statements = { .stmts = stmts, .n = COUNT(stmts) };

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "db/migrations.h"
+#include "db/sql.h"
 
-enum { APPLIED_MAX = 999 };
+enum { APPLIED_MAX = 999, STEP_MAX = 64 * 1024, STATEMENT_MAX = 8192 };
 
 uint32_t
 schema_version(void)
@@ -13,20 +14,25 @@ schema_version(void)
 	return migrations[migrations_n - 1].version;
 }
 
-static void
+/* Of the text without its braces, as the first releases had it: a database that they made goes on. */
+static enum err
 checksum(const char *sql, char out[65])
 {
+	static char plain[STEP_MAX];
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 
-	(void)SHA256((const unsigned char *)sql, strlen(sql), digest);
+	if (!sql_expand(sql, NULL, plain, sizeof(plain)))
+		return ERR_INTERNAL;
+	(void)SHA256((const unsigned char *)plain, strlen(plain), digest);
 	hex_encode(digest, sizeof(digest), out);
+	return OK;
 }
 
 static enum err
 run_step(struct db *owner, const struct migration *step)
 {
 	struct str rest = str_of(step->sql);
-	char statement[8192];
+	char statement[STATEMENT_MAX];
 
 	while (rest.n > 0) {
 		const char *end = memmem(rest.p, rest.n, ";\n", 2);
@@ -40,8 +46,8 @@ run_step(struct db *owner, const struct migration *step)
 	}
 	struct migration_row row = { .version = step->version };
 	(void)snprintf(row.name, sizeof(row.name), "%s", step->name);
-	checksum(step->sql, row.checksum);
-	return migrations_insert(owner, &row);
+	const enum err err = checksum(step->sql, row.checksum);
+	return err == OK ? migrations_insert(owner, &row) : err;
 }
 
 /* Compares what was applied with what this program knows. */
@@ -56,7 +62,8 @@ check_applied(const struct migration_row *rows, size_t n, FILE *report)
 		return ERR_CONFLICT;
 	}
 	for (size_t i = 0; i < n; i++) {
-		checksum(migrations[i].sql, expected);
+		if (checksum(migrations[i].sql, expected) != OK)
+			return ERR_INTERNAL;
 		if (rows[i].version == migrations[i].version && strcmp(rows[i].checksum, expected) == 0)
 			continue;
 		(void)fprintf(report, "schema step %u (%s) is not what was applied to this database: restore the file\n",

@@ -4,7 +4,7 @@
 
 #include "service/app.h"
 
-/* A file of schema/; the Makefile makes the table (build/schema.c). Statements end in ";\n". */
+/* A file of schema/; the Makefile makes the table (build/schema.c). Statements end in ";\n", and tables stand in braces (db/sql.h). */
 struct migration {
 	uint32_t version; /* from 1, without gaps */
 	const char *name; /* "0001_users" */

@@ -24,7 +24,7 @@ async function shape() {
 async function build() {
 	await administrator("DROP DATABASE IF EXISTS latch_then; CREATE DATABASE latch_then CHARACTER SET utf8mb4; CREATE TABLE latch_then.schema_migrations LIKE latch.schema_migrations;");
 	for (const name of files.slice(0, THEN)) {
-		const text = readFileSync(join(CHECKOUT, "schema", name), "utf8");
+		const text = readFileSync(join(CHECKOUT, "schema", name), "utf8").replace(/[{}]/g, ""); /* as it was before there were prefixes */
 		await administrator(text, "latch_then");
 		const sum = createHash("sha256").update(text).digest("hex");
 		await administrator(`INSERT INTO latch_then.schema_migrations (version, name, checksum, applied_at) VALUES (${Number(name.slice(0, 4))}, '${name.slice(0, -4)}', '${sum}', UTC_TIMESTAMP(3))`);

@@ -37,7 +37,7 @@ test("migrate: every file of schema/ is recorded by number, name and checksum", 
 	const recorded = await rows();
 	assert.deepEqual(recorded.map(([version]) => Number(version)), files.map((name) => Number(name.slice(0, 4))));
 	const { createHash } = await import("node:crypto");
-	files.forEach((name, i) => assert.equal(recorded[i][2], createHash("sha256").update(readFileSync(join(CHECKOUT, "schema", name))).digest("hex"), name));
+	files.forEach((name, i) => assert.equal(recorded[i][2], createHash("sha256").update(readFileSync(join(CHECKOUT, "schema", name), "utf8").replace(/[{}]/g, "")).digest("hex"), name));
 });
 
 test("migrate: a changed migration is refused, and nothing is touched", async () => {
