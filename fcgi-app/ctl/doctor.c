@@ -98,6 +98,25 @@ grants(const struct server_grant *grant, const char *privilege)
 	return false;
 }
 
+/* Whoever migrates needs all rights in the database, and none outside of it. */
+static struct finding
+check_only_user(const struct config *c, const struct server_grant *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strstr(all[i].text, " ON *.* ") == NULL)
+			continue;
+		if (!grants(&all[i], "USAGE") || strstr(all[i].text, " WITH GRANT OPTION") != NULL)
+			return bad(
+				"privileges: %s has rights outside of the database %s; let it have none but GRANT ALL PRIVILEGES ON "
+				"%s.*, or work as another user",
+				c->db_user, c->db_name, c->db_name);
+	}
+	return good(
+		"privileges: %s may do everything in the database %s, as it migrates too (db_owner_user); where two users can "
+		"be had, give migrations one of their own",
+		c->db_user, c->db_name);
+}
+
 /* That it has what it needs has been seen by then: every statement was prepared. */
 static struct finding
 check_privileges(struct app *app)
@@ -110,6 +129,8 @@ check_privileges(struct app *app)
 
 	if (server_grants(app->db, all, COUNT(all), &n) != OK)
 		return bad("privileges: %s", db_error(app->db));
+	if (strcmp(c->db_user, c->db_owner_user) == 0)
+		return check_only_user(c, all, n);
 	for (size_t i = 0; i < n; i++) {
 		const char *found = strstr(all[i].text, " WITH GRANT OPTION") != NULL ? "GRANT OPTION" : NULL;
 		for (size_t e = 0; e < COUNT(excess) && found == NULL; e++)
