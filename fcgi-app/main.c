@@ -9,6 +9,8 @@
 #include "core/log.h"
 #include "core/metrics.h"
 #include "core/process.h"
+#include "core/random.h"
+#include "http/cgi.h"
 #include "http/fcgi.h"
 #include "http/json.h"
 #include "service/gc.h"
@@ -19,10 +21,15 @@ enum { ARENA_SIZE = 512 * 1024 };
 
 enum { FAILED_BOOT_S = 2 };
 
+/* As CGI one request in so many looks whether old rows are to be removed, of which a request leaves three or four at most and a
+ * slice takes a hundred. */
+enum { GC_ONE_IN = 10 };
+
 static const char usage[] =
 	"Usage: latch-fcgi [--config FILE] [--authorizer | --check-config | --sample-config | --list-metrics | --version | "
 	"--help]\n"
 	"A FastCGI worker of latch; spawn-fcgi and multiwatch start it with a listening socket as standard input.\n"
+	"Started as a CGI program it answers that request, and takes no options: $LATCH_CONFIG names the configuration.\n"
 	"  --authorizer      answer requests of the FastCGI role AUTHORIZER only, and any other with 403\n"
 	"  --config FILE     the configuration; else $LATCH_CONFIG, else the one the program was built with\n"
 	"  --check-config    report every bad key and value, and end: 0 when all is well, 78 when not\n"
@@ -54,6 +61,8 @@ log_request(const struct ctx *c, enum err err, uint64_t start_us)
 	else
 		log_info("%s", line);
 }
+
+/* ---- As a FastCGI worker ----------------------------------------------------------------------------------------- */
 
 static void
 serve(struct fcgi *fcgi, struct app *app, struct arena *arena)
@@ -101,23 +110,32 @@ first_look(struct app *app)
 	return true;
 }
 
-static int
-run(struct app *app, bool authorizer_only)
+/* What every request needs. */
+static bool
+ready_to_serve(struct arena *arena)
 {
-	struct arena arena;
 	const char *unset = routes_check(routes, routes_n);
 
 	if (unset != NULL) {
 		log_error("route %s: its row lacks something, or contradicts itself", unset);
-		return EXIT_FAILURE;
+		return false;
 	}
-	if (!arena_open(&arena, ARENA_SIZE)) {
-		log_error("out of memory");
+	if (arena_open(arena, ARENA_SIZE))
+		return true;
+	log_error("out of memory");
+	return false;
+}
+
+static int
+run(struct app *app, bool authorizer_only)
+{
+	struct arena arena;
+
+	if (!ready_to_serve(&arena))
 		return EXIT_FAILURE;
-	}
 	struct fcgi *fcgi = fcgi_open(STDIN_FILENO, authorizer_only);
 	if (fcgi != NULL)
-		metrics_open(app->config.key_file, routes_n + 1, routes_layout());
+		metrics_open(app->config.key_file, routes_n + 1, routes_layout(), METRICS_OF_A_WORKER);
 	const bool ok = fcgi != NULL && first_look(app);
 	if (ok)
 		serve(fcgi, app, &arena);
@@ -135,6 +153,65 @@ pause_under_supervision(void)
 
 	if (fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode))
 		(void)sleep(FAILED_BOOT_S);
+}
+
+/* ---- As a CGI program -------------------------------------------------------------------------------------------- */
+
+/* There is no next request to do it before: so chance takes turns, and the web server does not wait. */
+static void
+clean_up(struct app *app)
+{
+	struct gc gc;
+	uint32_t random;
+
+	random_bytes(&random, sizeof(random));
+	if (random % GC_ONE_IN != 0 || !cgi_let_go())
+		return;
+	gc_init(&gc);
+	gc_work(&gc, app);
+}
+
+static int
+answer_one(struct app *app)
+{
+	struct request request = { 0 };
+	struct response response;
+	struct arena arena = { 0 };
+	struct ctx c;
+
+	const bool ready = ready_to_serve(&arena);
+	if (!ready || !cgi_read(environ, &arena, &request)) {
+		cgi_send(&request, &(const struct response){ .status = ready ? 400 : 500 });
+		return EXIT_FAILURE;
+	}
+	metrics_open(app->config.key_file, routes_n + 1, routes_layout(), METRICS_OF_ONE_REQUEST);
+	const uint64_t start_us = clock_mono_us();
+	const enum err err = dispatch(&c, app, &arena, &request, &response);
+	metrics_request(route_slot(c.route), response.status, clock_mono_us() - start_us);
+	cgi_send(&request, &response);
+	log_request(&c, err, start_us);
+	explicit_bzero(&c, sizeof(c));
+	arena_close(&arena);
+	clean_up(app);
+	metrics_close();
+	return EXIT_SUCCESS;
+}
+
+/* No argument is looked at: of a query without "=" a web server makes some (RFC 3875, 4.4), and so a client would choose the
+ * configuration. */
+static int
+run_as_cgi(void)
+{
+	struct app app;
+	int rc = EX_CONFIG;
+
+	json_init();
+	if (app_open(&app, config_path(NULL), environ, APP_REQUEST, stderr))
+		rc = answer_one(&app);
+	else
+		cgi_send(&(const struct request){ 0 }, &(const struct response){ .status = 500 });
+	app_close(&app);
+	return rc;
 }
 
 int
@@ -155,6 +232,8 @@ main(int argc, char **argv)
 	bool check = false, authorizer_only = false;
 
 	process_harden();
+	if (cgi_asked(STDIN_FILENO, environ))
+		return run_as_cgi();
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (option) {
 		case 'c':

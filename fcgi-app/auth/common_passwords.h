@@ -14,8 +14,9 @@ struct common_passwords {
 	size_t n;
 };
 
-/* path "": no list. False, and one sentence in complaint, when the file is missing, over 64 MiB or not sorted. */
-bool common_passwords_open(struct common_passwords *list, const char *path, char *complaint,
+/* path "": no list. False, and one sentence in complaint, when the file is missing, over 64 MiB or, where it is looked through
+ * once for that, not sorted. */
+bool common_passwords_open(struct common_passwords *list, const char *path, bool look_through, char *complaint,
                            size_t complaint_size) MUST_USE;
 void common_passwords_close(struct common_passwords *list);
 

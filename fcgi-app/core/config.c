@@ -155,6 +155,19 @@ read_variable(struct load *load, struct str variable)
 		complain_key(load, i, wrong);
 }
 
+/* What is no setting: where the file is, and what a web server tells of a request (http/request.h), which CGI puts here too. */
+static bool
+no_setting(struct str variable)
+{
+	static const char *const names[] = { "LATCH_CONFIG", "LATCH_REQUIRE", "LATCH_URI", "LATCH_METHOD" };
+	const struct str name = str_cut(&variable, '=');
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (str_eq(name, str_of(names[i])))
+			return true;
+	return false;
+}
+
 /* LATCH_DB_HOST overrides db_host, and so on. A variable of our prefix that is no key is a typing error. */
 static void
 read_environment(struct load *load, char *const *environment)
@@ -163,7 +176,7 @@ read_environment(struct load *load, char *const *environment)
 
 	for (; *environment != NULL; environment++) {
 		const struct str variable = str_of(*environment);
-		if (str_starts(variable, prefix) && !str_starts(variable, STR("LATCH_CONFIG=")))
+		if (str_starts(variable, prefix) && !no_setting(variable))
 			read_variable(load, (struct str){ variable.p + prefix.n, variable.n - prefix.n });
 	}
 }

@@ -88,7 +88,7 @@ attach(const char *key_path, uint32_t layout)
 }
 
 void
-metrics_open(const char *key_path, size_t routes, uint32_t layout)
+metrics_open(const char *key_path, size_t routes, uint32_t layout, enum metrics_of who)
 {
 	uint64_t never = 0;
 
@@ -98,7 +98,8 @@ metrics_open(const char *key_path, size_t routes, uint32_t layout)
 	here.words = attach(key_path, layout);
 	here.shared = here.words != NULL;
 	if (!here.shared) {
-		log_warn("metrics: no shared memory (%s): this worker counts for itself", strerror(errno));
+		if (who == METRICS_OF_A_WORKER)
+			log_warn("metrics: no shared memory (%s): this worker counts for itself", strerror(errno));
 		here.words = calloc(words_n(), sizeof(*here.words));
 	}
 	if (here.words == NULL)
@@ -107,7 +108,7 @@ metrics_open(const char *key_path, size_t routes, uint32_t layout)
 	/* In turn, so that as few as can be share one. */
 	const uint64_t ticket = atomic_fetch_add(&here.words[HEAD_TICKETS], 1);
 	here.mine = &here.words[HEAD + ticket % COPIES * here.stride];
-	metrics_add(COUNT_STARTS, 1);
+	metrics_add(COUNT_STARTS, who == METRICS_OF_A_WORKER ? 1 : 0);
 }
 
 void

@@ -59,8 +59,10 @@ enum count {
 
 /* Takes the installation's segment; counts one start. `routes`: how many kinds of requests there are; `layout`: a hash of what
  * they are, in their order. Where the segment cannot be had, for it is somebody else's or the kernel refuses, the log says so
- * and this worker counts for itself. */
-void metrics_open(const char *key_path, size_t routes, uint32_t layout);
+ * and this worker counts for itself. A process of one request does the same, but counts as no start, and says nothing: it would
+ * with each. */
+enum metrics_of { METRICS_OF_A_WORKER, METRICS_OF_ONE_REQUEST };
+void metrics_open(const char *key_path, size_t routes, uint32_t layout, enum metrics_of who);
 void metrics_close(void);
 
 void metrics_add(enum count what, uint64_t n);

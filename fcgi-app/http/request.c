@@ -199,6 +199,19 @@ read_body(struct connection *connection, struct exchange *exchange, struct arena
 	return !known || n == announced;
 }
 
+/* What is to be said of the parameters as a whole. False: they are no request's. */
+static bool
+settle(struct request *out, bool too_much)
+{
+	out->malformed = out->malformed || too_much;
+	if (out->method_name.n == 0 && !out->malformed)
+		return false;
+	if (out->path.n == 0)
+		out->path = STR("/");
+	read_method(out);
+	return true;
+}
+
 bool
 request_read(struct connection *connection, struct arena *arena, struct exchange *exchange, struct request *out)
 {
@@ -214,12 +227,8 @@ request_read(struct connection *connection, struct arena *arena, struct exchange
 		read_parameter(out, name, value, &content_length);
 	if (params.n > 0 && !too_long)
 		return false; /* a pair that is longer than what came */
-	out->malformed = out->malformed || too_long || n > PARAMS_MAX;
-	if (out->method_name.n == 0 && !out->malformed)
+	if (!settle(out, too_long || n > PARAMS_MAX))
 		return false;
-	if (out->path.n == 0)
-		out->path = STR("/");
-	read_method(out);
 	out->authorizer = exchange->role == ROLE_AUTHORIZER;
 	if (exchange->role == ROLE_RESPONDER)
 		return read_body(connection, exchange, arena, content_length, out);
@@ -229,4 +238,26 @@ request_read(struct connection *connection, struct arena *arena, struct exchange
 	exchange->whole = out->method == METHOD_GET && content_length.n == 0;
 	exchange->keep = false;
 	return true;
+}
+
+bool
+request_of_environment(char *const *environment, struct arena *arena, struct request *out, struct str *content_length)
+{
+	size_t n = 0, room = PARAMS_SIZE;
+
+	*out = (struct request){ 0 };
+	*content_length = (struct str){ 0 };
+	for (; environment[n] != NULL; n++) {
+		const struct str variable = str_of(environment[n]);
+		if (variable.n > room || n == PARAMS_MAX)
+			return settle(out, true);
+		room -= variable.n;
+		struct str value = str_dup(arena, variable);
+		if (value.p == NULL)
+			return false;
+		const struct str name = str_cut(&value, '=');
+		if (value.p != NULL)
+			read_parameter(out, name, value, content_length);
+	}
+	return settle(out, false);
 }

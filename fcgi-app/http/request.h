@@ -1,5 +1,5 @@
 /*
- * request.h: one request, as a web server sends it over FastCGI.
+ * request.h: one request, as a web server sends it over FastCGI or hands it over as CGI does.
  */
 #ifndef LATCH_HTTP_REQUEST_H
 #define LATCH_HTTP_REQUEST_H
@@ -59,5 +59,10 @@ struct exchange {
  * is too large. False: it broke off, took too long, or is none: drop the connection. */
 bool request_read(struct connection *connection, struct arena *arena, struct exchange *exchange,
                   struct request *out) MUST_USE;
+
+/* The parameters as CGI has them, in the environment, copied into the arena, within the same bounds; no body. *content_length:
+ * CONTENT_LENGTH as it came; absent without one. False: they are no request's. */
+bool request_of_environment(char *const *environment, struct arena *arena, struct request *out,
+                            struct str *content_length) MUST_USE;
 
 #endif

@@ -47,39 +47,33 @@ reason_phrase(uint16_t status)
 	return "Status";
 }
 
-/* A response's header section; what does not fit makes it full. */
-struct head {
-	char p[HEAD_MAX];
-	size_t n;
-	bool full;
-};
-
+/* What does not fit makes the head full. */
 static void
-put(struct head *head, struct str text)
+put(struct response_text *out, struct str text)
 {
-	head->full = head->full || text.n > sizeof(head->p) - head->n;
-	if (head->full || text.n == 0)
+	out->full = out->full || text.n > sizeof(out->head) - out->head_n;
+	if (out->full || text.n == 0)
 		return;
-	memcpy(head->p + head->n, text.p, text.n);
-	head->n += text.n;
+	memcpy(out->head + out->head_n, text.p, text.n);
+	out->head_n += text.n;
 }
 
 static void
-put_header(struct head *head, const char *name, struct str value)
+put_header(struct response_text *out, const char *name, struct str value)
 {
-	put(head, str_of(name));
-	put(head, STR(": "));
-	put(head, value);
-	put(head, STR("\r\n"));
+	put(out, str_of(name));
+	put(out, STR(": "));
+	put(out, value);
+	put(out, STR("\r\n"));
 }
 
-/* In the form that CGI takes (RFC 3875, 6.3). Status comes first: lighttpd lets a request through without one. */
+/* Status comes first: lighttpd lets a request through without one. */
 static void
-write_head(struct head *head, const struct response *response)
+write_head(struct response_text *head, const struct response *response)
 {
 	char number[32];
 
-	head->n = 0;
+	head->head_n = 0;
 	head->full = false;
 	(void)snprintf(number, sizeof(number), "Status: %u ", response->status);
 	put(head, str_of(number));
@@ -112,20 +106,27 @@ send_record(struct connection *connection, unsigned id, struct str first, struct
 	return connection_send(connection, parts, last ? COUNT(parts) : COUNT(parts) / 2);
 }
 
+void
+response_write(const struct response *response, bool head_only, struct response_text *out)
+{
+	const bool has_body = response->content_type != NULL && !head_only;
+
+	out->body = has_body ? response->body : (struct str){ 0 };
+	write_head(out, response);
+	if (!out->full)
+		return;
+	log_error("response head: no room left");
+	write_head(out, &(const struct response){ .status = 500 });
+	out->body = (struct str){ 0 };
+}
+
 bool
 response_send(struct connection *connection, unsigned id, bool head_only, const struct response *response)
 {
-	const bool has_body = response->content_type != NULL && !head_only;
-	struct str body = has_body ? response->body : (struct str){ 0 };
-	struct head head;
+	struct response_text text;
 
-	write_head(&head, response);
-	if (head.full) {
-		log_error("response head: no room left");
-		write_head(&head, &(const struct response){ .status = 500 });
-		body = (struct str){ 0 };
-	}
-	struct str first = { head.p, head.n };
+	response_write(response, head_only, &text);
+	struct str first = { text.head, text.head_n }, body = text.body;
 	for (;;) {
 		const size_t room = RECORD_CONTENT_MAX - first.n;
 		const struct str now = { body.p, body.n < room ? body.n : room };

@@ -24,8 +24,18 @@ struct response {
 /* Adds a header; one past HEADERS_MAX is left out, with a line in the log. The value must live until it is sent. */
 void response_header(struct response *response, const char *name, struct str value);
 
-/* Sends it as request `id`'s only output, and the request's end; without its body where head is set. Headers of more than
- * HEAD_MAX bytes become a 500. False: it could not be sent whole. */
+/* It as CGI has it (RFC 3875, 6): the head, with the empty line, and the body, which is the response's own. */
+struct response_text {
+	char head[HEAD_MAX];
+	size_t head_n;
+	bool full; /* response_write's own */
+	struct str body;
+};
+
+/* Without its body where head is set. Headers of more than HEAD_MAX bytes become a 500. */
+void response_write(const struct response *response, bool head, struct response_text *out);
+
+/* Sends it as request `id`'s only output, and the request's end, as response_write has it. False: it could not be sent whole. */
 bool response_send(struct connection *connection, unsigned id, bool head, const struct response *response) MUST_USE;
 
 #endif

@@ -4,7 +4,7 @@
 
 /* A path that is "" was complained about already, or is not wanted. */
 static bool
-open_files(struct app *app, FILE *complaints)
+open_files(struct app *app, enum app_role role, FILE *complaints)
 {
 	char complaint[512];
 	bool ok = true;
@@ -14,7 +14,8 @@ open_files(struct app *app, FILE *complaints)
 		(void)fprintf(complaints, "%s\n", complaint);
 		ok = false;
 	}
-	if (!common_passwords_open(&app->common, app->config.common_passwords, complaint, sizeof(complaint))) {
+	if (!common_passwords_open(&app->common, app->config.common_passwords, role != APP_REQUEST, complaint,
+	                           sizeof(complaint))) {
 		(void)fprintf(complaints, "%s\n", complaint);
 		ok = false;
 	}
@@ -34,30 +35,39 @@ crypto_works(const struct app *app)
 	    && unseal(&app->master, purpose, label, &sealed, &plain) == OK && !jws_starved();
 }
 
+static enum db_as
+db_role(enum app_role role)
+{
+	if (role == APP_WORKER)
+		return DB_AS_WORKER;
+	return role == APP_REQUEST ? DB_AS_REQUEST : DB_AS_COMMAND;
+}
+
 bool
 app_open(struct app *app, const char *config_file, char *const *environment, enum app_role role, FILE *complaints)
 {
 	const struct config *config = &app->config;
-	const bool worker = role == APP_WORKER;
+	const bool serves = role == APP_WORKER || role == APP_REQUEST;
 	const enum config_role reader = role == APP_OWNER ? CONFIG_OWNER : CONFIG_SERVICE;
 
 	*app = (struct app){ 0 };
 	audit_open(&app->audit);
 	/* Both, whatever the first says: everything that is wrong is told at once. */
 	const bool loaded = config_load(config_file, environment, reader, &app->config, complaints);
-	if (!open_files(app, complaints) || !loaded)
+	if (!open_files(app, role, complaints) || !loaded)
 		return false;
 
-	if (worker
+	if (serves
 	    && lanes_open(&app->lanes, config->key_file, config->hash_lanes, config->hash_queue, config->hash_wait_ms)
 	           != OK) {
 		(void)fprintf(complaints, "hash lanes: the semaphores cannot be had; ipcs -s and ipcs -l show them\n");
 		return false;
 	}
-	app->db = db_new(config, worker ? DB_AS_WORKER : DB_AS_COMMAND);
-	if (app->db != NULL && hasher_init(&app->hasher, config, worker ? &app->lanes : NULL) == OK && crypto_works(app)
-	    && tokens_open(&app->tokens, config, &app->keyring) == OK && tickets_open(&app->tickets, &app->master) == OK
-	    && throttle_open(&app->throttle, &app->master) == OK && memory_open(&app->memory) == OK)
+	app->db = db_new(config, db_role(role));
+	if (app->db != NULL && hasher_init(&app->hasher, config, serves ? &app->lanes : NULL) == OK
+	    && (role == APP_REQUEST || crypto_works(app)) && tokens_open(&app->tokens, config, &app->keyring) == OK
+	    && tickets_open(&app->tickets, &app->master) == OK && throttle_open(&app->throttle, &app->master) == OK
+	    && memory_open(&app->memory) == OK)
 		return true;
 	(void)fprintf(complaints, "out of memory\n");
 	return false;

@@ -50,9 +50,10 @@ struct app {
 	uint64_t keys_unknown_us; /* when it was last read because of a token of an unknown key */
 };
 
-/* As a worker: with hash lanes. As a person at the command line: without. As the one who migrates: with the database
+/* As a worker: with hash lanes. For one request: the same, and what a worker does at its start for later is left out (checking
+ * the list of passwords and the cryptography, preparing statements). As a person at the command line: without. As the one who migrates: with the database
  * owner's password too. */
-enum app_role { APP_WORKER, APP_COMMAND, APP_OWNER };
+enum app_role { APP_WORKER, APP_REQUEST, APP_COMMAND, APP_OWNER };
 
 /* Loads the config and opens all that needs no database. False when anything is wrong: every complaint has then been
  * written to `complaints`, a line each. app_close in either case. */

@@ -399,7 +399,7 @@ common_passwords_are_found_in_any_case(void **state)
 	const char *path = temporary_file("123456789\npassword\npassword1\nqwertyuiop\n", 0644);
 
 	(void)state;
-	assert_true(common_passwords_open(&list, path, complaint, sizeof(complaint)));
+	assert_true(common_passwords_open(&list, path, true, complaint, sizeof(complaint)));
 	assert_int_equal(unlink(path), 0);
 	assert_true(common_passwords_has(&list, STR("123456789")));
 	assert_true(common_passwords_has(&list, STR("PassWord")));
@@ -422,11 +422,11 @@ an_unsorted_list_is_refused_with_its_line(void **state)
 	const char *path = temporary_file("b\na\n", 0644);
 
 	(void)state;
-	assert_false(common_passwords_open(&list, path, complaint, sizeof(complaint)));
+	assert_false(common_passwords_open(&list, path, true, complaint, sizeof(complaint)));
 	assert_non_null(strstr(complaint, ":2:"));
 	assert_int_equal(unlink(path), 0);
-	assert_false(common_passwords_open(&list, path, complaint, sizeof(complaint)));
-	assert_true(common_passwords_open(&list, "", complaint, sizeof(complaint)));
+	assert_false(common_passwords_open(&list, path, true, complaint, sizeof(complaint)));
+	assert_true(common_passwords_open(&list, "", true, complaint, sizeof(complaint)));
 }
 
 static void
@@ -437,10 +437,10 @@ an_empty_list_and_a_directory_are_refused(void **state)
 	const char *path = temporary_file("", 0644);
 
 	(void)state;
-	assert_false(common_passwords_open(&list, path, complaint, sizeof(complaint)));
+	assert_false(common_passwords_open(&list, path, true, complaint, sizeof(complaint)));
 	assert_non_null(strstr(complaint, "1 byte"));
 	assert_int_equal(unlink(path), 0);
-	assert_false(common_passwords_open(&list, "/tmp", complaint, sizeof(complaint)));
+	assert_false(common_passwords_open(&list, "/tmp", true, complaint, sizeof(complaint)));
 	assert_non_null(strstr(complaint, "common_passwords /tmp: must be a file"));
 	assert_null(list.p);
 }

@@ -80,12 +80,12 @@ counts_of_a_process_that_is_killed_stay(void **state)
 	struct route_counts counts;
 	int status;
 
-	metrics_open(*state, ROUTES, LAYOUT);
+	metrics_open(*state, ROUTES, LAYOUT, METRICS_OF_A_WORKER);
 	assert_true(metrics_shared());
 	for (int i = 0; i < PROCESSES; i++) {
 		if (fork() != 0)
 			continue;
-		metrics_open(*state, ROUTES, LAYOUT);
+		metrics_open(*state, ROUTES, LAYOUT, METRICS_OF_A_WORKER);
 		for (int n = 0; n < EACH; n++) {
 			metrics_add(COUNT_LOGIN_WRONG, 1);
 			metrics_request(1, n % 2 == 0 ? 200 : 503, 700);
@@ -116,7 +116,7 @@ two_that_have_one_copy_lose_nothing(void **state)
 	enum { PROCESSES = 3, EACH = 3000000 };
 	int status;
 
-	metrics_open(*state, ROUTES, LAYOUT);
+	metrics_open(*state, ROUTES, LAYOUT, METRICS_OF_A_WORKER);
 	for (int i = 0; i < PROCESSES; i++) {
 		if (fork() != 0)
 			continue;
@@ -132,12 +132,12 @@ two_that_have_one_copy_lose_nothing(void **state)
 static void
 what_was_counted_outlives_the_processes(void **state)
 {
-	metrics_open(*state, ROUTES, LAYOUT);
+	metrics_open(*state, ROUTES, LAYOUT, METRICS_OF_A_WORKER);
 	const int64_t since_s = metrics_since_s();
 	metrics_add(COUNT_HASHES, 5);
 	metrics_close();
 	assert_int_equal(metrics_count(COUNT_HASHES), 0);
-	metrics_open(*state, ROUTES, LAYOUT);
+	metrics_open(*state, ROUTES, LAYOUT, METRICS_OF_A_WORKER);
 	assert_int_equal(metrics_count(COUNT_HASHES), 5);
 	assert_true(since_s > 0 && metrics_since_s() == since_s);
 }
@@ -145,14 +145,14 @@ what_was_counted_outlives_the_processes(void **state)
 static void
 a_program_with_other_routes_counts_elsewhere(void **state)
 {
-	metrics_open(*state, ROUTES, LAYOUT);
+	metrics_open(*state, ROUTES, LAYOUT, METRICS_OF_A_WORKER);
 	metrics_add(COUNT_HASHES, 5);
-	metrics_open(*state, ROUTES, LAYOUT + 1);
+	metrics_open(*state, ROUTES, LAYOUT + 1, METRICS_OF_A_WORKER);
 	assert_true(metrics_shared());
 	assert_int_equal(metrics_count(COUNT_HASHES), 0);
-	metrics_open(*state, ROUTES + 1, LAYOUT);
+	metrics_open(*state, ROUTES + 1, LAYOUT, METRICS_OF_A_WORKER);
 	assert_int_equal(metrics_count(COUNT_HASHES), 0);
-	metrics_open(*state, ROUTES, LAYOUT);
+	metrics_open(*state, ROUTES, LAYOUT, METRICS_OF_A_WORKER);
 	assert_int_equal(metrics_count(COUNT_HASHES), 5);
 }
 
@@ -171,7 +171,7 @@ durations_fall_into_their_buckets(void **state)
 	struct route_counts counts;
 	uint64_t all[METRICS_BUCKETS] = { 0 }, sum_us = 0;
 
-	metrics_open(*state, ROUTES, LAYOUT);
+	metrics_open(*state, ROUTES, LAYOUT, METRICS_OF_A_WORKER);
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		metrics_request(2, 404, cases[i].us);
 		all[cases[i].bucket]++;
@@ -188,7 +188,7 @@ a_status_or_route_that_is_none_harms_nothing(void **state)
 {
 	struct route_counts counts;
 
-	metrics_open(*state, ROUTES, LAYOUT);
+	metrics_open(*state, ROUTES, LAYOUT, METRICS_OF_A_WORKER);
 	metrics_request(ROUTES, 200, 1);
 	metrics_request(0, 0, 1);
 	metrics_request(0, 199, 1);
@@ -207,7 +207,7 @@ a_segment_that_others_may_open_is_not_used(void **state)
 {
 	struct shmid_ds info;
 
-	metrics_open(*state, ROUTES, LAYOUT);
+	metrics_open(*state, ROUTES, LAYOUT, METRICS_OF_A_WORKER);
 	metrics_add(COUNT_HASHES, 5);
 	const int id = segment();
 	assert_int_equal(shmctl(id, IPC_STAT, &info), 0);
@@ -215,7 +215,7 @@ a_segment_that_others_may_open_is_not_used(void **state)
 
 	info.shm_perm.mode = 0660;
 	assert_int_equal(shmctl(id, IPC_SET, &info), 0);
-	metrics_open(*state, ROUTES, LAYOUT);
+	metrics_open(*state, ROUTES, LAYOUT, METRICS_OF_A_WORKER);
 	assert_false(metrics_shared());
 	metrics_add(COUNT_HASHES, 1);
 	assert_int_equal(metrics_count(COUNT_HASHES), 1);
@@ -226,13 +226,13 @@ a_segment_that_others_may_open_is_not_used(void **state)
 	if (geteuid() == 0) {
 		info.shm_perm.uid = 65534;
 		assert_int_equal(shmctl(id, IPC_SET, &info), 0);
-		metrics_open(*state, ROUTES, LAYOUT);
+		metrics_open(*state, ROUTES, LAYOUT, METRICS_OF_A_WORKER);
 		assert_false(metrics_shared());
 		metrics_close();
 		info.shm_perm.uid = 0;
 		assert_int_equal(shmctl(id, IPC_SET, &info), 0);
 	}
-	metrics_open(*state, ROUTES, LAYOUT);
+	metrics_open(*state, ROUTES, LAYOUT, METRICS_OF_A_WORKER);
 	assert_true(metrics_shared());
 	assert_int_equal(metrics_count(COUNT_HASHES), 5);
 }
@@ -241,7 +241,7 @@ static void
 without_a_key_file_a_process_counts_for_itself(void **state)
 {
 	(void)state;
-	metrics_open("/nowhere/key", ROUTES, LAYOUT);
+	metrics_open("/nowhere/key", ROUTES, LAYOUT, METRICS_OF_A_WORKER);
 	assert_false(metrics_shared());
 	metrics_add(COUNT_HASHES, 2);
 	assert_int_equal(metrics_count(COUNT_HASHES), 2);
@@ -252,7 +252,7 @@ a_sample_is_found_out_by_one_and_grows_old(void **state)
 {
 	uint32_t value;
 
-	metrics_open(*state, ROUTES, LAYOUT);
+	metrics_open(*state, ROUTES, LAYOUT, METRICS_OF_A_WORKER);
 	assert_false(metrics_sample(60, &value));
 	assert_true(metrics_sample_due(1));
 	assert_false(metrics_sample_due(1));
