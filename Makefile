@@ -15,6 +15,7 @@
 #   fault        breaks what is around latch, in full                   30 min         slowhttptest nodejs npm nginx
 #   bench        measures, for docs/bench.md                            15 min         nothing: it installs
 #   install      installs the programs, pages and manuals               20 s           as all
+#   hosting      build/latch-hosting.tar.gz, for shared hosting         20 s           as all
 #   dist         a tar file of what is committed                        1 s            git
 #   clean        removes build/                                         1 s
 #
@@ -70,7 +71,7 @@ Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 .PHONY: FORCE all help programs asan coverage-build web check fault unit unit-programs fuzz fuzz-replay fuzz-targets coverage
-.PHONY: bench bench-programs lint format install dist clean
+.PHONY: bench bench-programs lint format install hosting dist clean
 all: programs web
 programs: $(BUILD)/latch-fcgi $(BUILD)/latchctl
 web: build/docs/index.html build/common-passwords.txt
@@ -252,6 +253,11 @@ install: all
 	$(Q)install -m 644 build/docs/* $(DESTDIR)$(DATADIR)/docs/
 	$(Q)for page in $(MAN); do sed 's#/usr/local#$(PREFIX)#g' fcgi-app/man/$$page \
 		>$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
+
+# With all libraries in it: docs/shared-hosting.md.
+hosting: all
+	$(Q)BUILD=$(BUILD) deploy/shared-hosting/bundle build/latch-hosting.tar.gz
+	$(call say,PACK,build/latch-hosting.tar.gz)
 
 dist:
 	$(Q)git archive --format=tar.gz --prefix=latch-$(VERSION)/ -o latch-$(VERSION).tar.gz HEAD

@@ -1,4 +1,4 @@
-/* The commands of docs/operations.md: a block is one when the comment <!-- test: NAME --> stands before it. */
+/* The commands of docs/: a block is one when the comment <!-- test: NAME --> stands before it. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { CHECKOUT, DIR, run, SOCKET } from "./instance.mjs";
 
 /** The text of the block of that name. */
-export function block(name) {
-	const text = readFileSync(join(CHECKOUT, "docs", "operations.md"), "utf8");
+export function block(name, page = "operations.md") {
+	const text = readFileSync(join(CHECKOUT, "docs", page), "utf8");
 	const found = [...text.matchAll(/^<!-- test: (\S+) -->\n+```sh\n([\s\S]*?)^```$/gm)].find(([, one]) => one === name);
-	assert.ok(found, `docs/operations.md has no block ${name}`);
+	assert.ok(found, `docs/${page} has no block ${name}`);
 	return found[2];
 }
 
