@@ -74,7 +74,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 .PHONY: bench bench-programs lint format install hosting dist clean
 all: programs web
 programs: $(BUILD)/latch-fcgi $(BUILD)/latchctl
-web: build/docs/index.html build/common-passwords.txt
+web: build/docs/index.html build/sign-in/index.html build/common-passwords.txt
 
 # The head of this file.
 help:
@@ -142,6 +142,11 @@ build/docs/index.html: node_modules/.package-lock.json $(wildcard web/docs/*)
 	$(Q)mkdir -p $(@D)
 	$(Q)cd node_modules/swagger-ui-dist && cp LICENSE NOTICE swagger-ui.css swagger-ui-bundle.js favicon-32x32.png $(CURDIR)/$(@D)/
 	$(Q)cp web/docs/* $(@D)/
+
+build/sign-in/index.html: $(wildcard web/sign-in/*)
+	$(call say,PAGES,$(@D))
+	$(Q)mkdir -p $(@D)
+	$(Q)cp web/sign-in/* $(@D)/
 
 # Of the 100,000 most used passwords those that are long enough to be tried here.
 build/common-passwords.txt: node_modules/.package-lock.json
@@ -242,7 +247,7 @@ format:
 # ---- packages ----------------------------------------------------------------------------------------------------
 
 install: all
-	$(Q)install -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(DATADIR)/docs $(SYSCONFDIR)/latch $(COMPLETIONDIR)) \
+	$(Q)install -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(DATADIR)/docs $(DATADIR)/sign-in $(SYSCONFDIR)/latch $(COMPLETIONDIR)) \
 		$(addprefix $(DESTDIR)$(MANDIR)/man,1 5 8)
 	$(Q)install -m 755 $(BUILD)/latch-fcgi $(DESTDIR)$(SBINDIR)/
 	$(Q)install -m 755 $(BUILD)/latchctl $(DESTDIR)$(BINDIR)/
@@ -251,6 +256,7 @@ install: all
 	$(Q)$(BUILD)/latch-fcgi --sample-config >$(DESTDIR)$(DATADIR)/latch.conf.sample
 	$(Q)$(BUILD)/latchctl completion >$(DESTDIR)$(COMPLETIONDIR)/latchctl
 	$(Q)install -m 644 build/docs/* $(DESTDIR)$(DATADIR)/docs/
+	$(Q)install -m 644 build/sign-in/* $(DESTDIR)$(DATADIR)/sign-in/
 	$(Q)for page in $(MAN); do sed 's#/usr/local#$(PREFIX)#g' fcgi-app/man/$$page \
 		>$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
 

@@ -38,13 +38,15 @@ adopt() {
 	if cmp -s "$1.new" "$1"; then rm "$1.new"; else mv -f "$1.new" "$1"; fi
 }
 
+# install_pages: the documentation, and what a person sees.
 install_pages() {
-	if ! diff -rq "$here/build/docs" "$dir/app/docs" >/dev/null 2>&1; then
-		rm -rf "$dir/app/docs.new"
-		cp -r "$here/build/docs" "$dir/app/docs.new"
-		rm -rf "$dir/app/docs"
-		mv "$dir/app/docs.new" "$dir/app/docs"
-	fi
+	for pages in docs sign-in; do
+		if diff -rq "$here/build/$pages" "$dir/app/$pages" >/dev/null 2>&1; then continue; fi
+		rm -rf "$dir/app/$pages.new"
+		cp -r "$here/build/$pages" "$dir/app/$pages.new"
+		rm -rf "$dir/app/${pages:?}"
+		mv "$dir/app/$pages.new" "$dir/app/$pages"
+	done
 }
 
 # draft_conf: latch.conf.new, from latch.conf or else from the sample, and what was asked for.
@@ -65,7 +67,7 @@ draft_conf() {
 		fi
 	done
 	case $(conf_get public_url "$dir/latch.conf.new") in
-	'' | "http://127.0.0.1:${old_port:-8080}") conf_set public_url "http://127.0.0.1:$port" ;;
+	'' | "http://127.0.0.1:${old_port:-8080}${old_prefix%/}") conf_set public_url "http://127.0.0.1:$port$prefix" ;;
 	esac
 	printf %s "$settings" | while IFS= read -r setting; do
 		conf_set "${setting%%=*}" "${setting#*=}"

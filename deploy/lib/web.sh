@@ -30,20 +30,31 @@ port_holder() {
 	fi
 }
 
-# start_web: a new text of the configuration is taken over by the running server; a new port or server is a new start.
-start_web() {
+# web_conf: the configuration of $server, for $prefix. lighttpd's has it from the environment.
+web_conf() {
 	case $server in
-	lighttpd) source=$here/lighttpd.conf test='lighttpd -tt -f' run='lighttpd -D -f' reload=USR1 ;;
-	nginx) source=$here/deploy/nginx/nginx.conf test='nginx -p ./ -e log/web.log -q -t -c' run='nginx -p ./ -e log/web.log -c' reload=HUP ;;
+	lighttpd) cat "$here/lighttpd.conf" ;;
+	nginx) sed -E "s#^([[:space:]]*location (= )?)/#\\1$prefix/#; s#\\^\\(\\)\\(#^($prefix)(#" "$here/deploy/nginx/nginx.conf" ;;
+	esac
+}
+
+# start_web: a new text of the configuration is taken over by the running server; a new port or server is a new start, and
+# for lighttpd also what its environment says.
+start_web() {
+	is="$server $port $dir"
+	case $server in
+	lighttpd) test='lighttpd -tt -f' run='lighttpd -D -f' reload=USR1 is="$is prefix=$prefix" ;;
+	nginx) test='nginx -p ./ -e log/web.log -q -t -c' run='nginx -p ./ -e log/web.log -c' reload=HUP ;;
 	esac
 	conf=$dir/app/$server.conf
 	same=no
-	if alive web && [ "$(state_get web)" = "$server $port $dir" ]; then same=yes; fi
-	if [ $same = yes ] && cmp -s "$source" "$conf"; then
+	if alive web && [ "$(state_get web)" = "$is" ]; then same=yes; fi
+	web_conf >"$conf.new"
+	if [ $same = yes ] && cmp -s "$conf.new" "$conf"; then
+		rm "$conf.new"
 		echo 'note: unchanged'
 		return
 	fi
-	cp "$source" "$conf.new"
 	install_file "$here/deploy/lighttpd/refused.json" "$dir/app/refused.json"
 	printf 'listen 127.0.0.1:%s;\n' "$port" >"$dir/app/listen.conf"
 	as mkdir -p "$dir/run/tmp"
@@ -52,9 +63,11 @@ start_web() {
 	# the soft limit when it cannot have all of its max-fds: so it begins with what may be had.
 	# shellcheck disable=SC2016
 	set -- sh -c 'ulimit -S -n "$(ulimit -H -n)"; cd "$1" && shift && exec env "$@"' sh "$dir" "LATCH_PORT=$port" "LATCH_SOCKET=$dir/run/latch.sock" \
-		"LATCH_DOCS=$dir/app/docs" "LATCH_REFUSED=$dir/app/refused.json" "LATCH_TMP=$dir/run/tmp"
+		"LATCH_PREFIX=$prefix" "LATCH_MOUNT=${prefix:-/}" "LATCH_DOCS=$dir/app/docs" "LATCH_SIGN_IN=$dir/app/sign-in" \
+		"LATCH_REFUSED=$dir/app/refused.json" "LATCH_TMP=$dir/run/tmp"
 	# shellcheck disable=SC2086
 	as "$@" $test "$conf.new"
+	state_set prefix "$prefix"
 	if [ $same = yes ]; then
 		mv -f "$conf.new" "$conf"
 		alive web && signal "$reload" "$pid"
@@ -65,7 +78,7 @@ start_web() {
 	mv -f "$conf.new" "$conf"
 	state_set server "$server"
 	state_set port "$port"
-	state_set web "$server $port $dir"
+	state_set web "$is"
 	# shellcheck disable=SC2086
 	launch web web.log "$@" $run "$conf"
 	echo "note: $server"
@@ -74,13 +87,13 @@ start_web() {
 wait_until_ready() {
 	now
 	ready_until=$((now + 3000))
-	until curl -fsS -o /dev/null --max-time 5 "http://127.0.0.1:$port/readyz"; do
+	until curl -fsS -o /dev/null --max-time 5 "http://127.0.0.1:$port$prefix/readyz"; do
 		now
 		if ! alive web; then
 			tail -n 12 "$dir/log/web.log"
 			return 1
 		fi
-		[ "$now" -lt $ready_until ] || die "http://127.0.0.1:$port/readyz does not answer 200; see $dir/log"
+		[ "$now" -lt $ready_until ] || die "http://127.0.0.1:$port$prefix/readyz does not answer 200; see $dir/log"
 		sleep 0.1
 	done
 }

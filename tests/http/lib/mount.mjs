@@ -1,10 +1,10 @@
-/* A second lighttpd in front of the instance's pool, which mounts it at a prefix. */
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+/* A second web server in front of the instance's pool, or of another, with the project's own configuration for it: below a prefix, or at the root. */
+import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DIR, sleep } from "./instance.mjs";
+import { CHECKOUT, DIR, sleep } from "./instance.mjs";
 
 export const freePort = () => new Promise((done, fail) => {
 	const server = net.createServer().on("error", fail);
@@ -18,42 +18,51 @@ const listens = (port) => new Promise((done) => {
 	const socket = net.connect(port, "127.0.0.1", () => done(true) || socket.destroy()).on("error", () => done(false));
 });
 
-/** {base, stop()}; `prefix` such as "/auth-api". */
-export async function mount(prefix) {
+const as = process.getuid() === 0 ? ["setpriv", "--reuid", "latch", "--regid", "latch", "--init-groups", "--"] : [];
+
+/** The configuration that deploy/up would have this server run with. */
+function configuration(server, prefix) {
+	const done = spawnSync("sh", ["-euc", '. "$here/deploy/lib/web.sh"; web_conf'], { env: { PATH: process.env.PATH, here: CHECKOUT, server, prefix }, encoding: "utf8" });
+	if (done.status !== 0)
+		throw new Error(`no configuration for ${server}: ${done.stderr}`);
+	return done.stdout;
+}
+
+/** {base, stop()}; `prefix` such as "/auth-api", or "". */
+export async function mount(prefix, { server = "lighttpd", socket = join(DIR, "run", "latch.sock"), port } = {}) {
 	const scratch = mkdtempSync(join(tmpdir(), "latch-mount-"));
-	const port = await freePort();
-	writeFileSync(join(scratch, "lighttpd.conf"), `
-server.modules = ("mod_setenv", "mod_redirect", "mod_alias", "mod_fastcgi")
-server.bind = "127.0.0.1"
-server.port = ${port}
-server.document-root = "${scratch}"
-server.upload-dirs = ("${scratch}")
-mimetype.assign = (".html" => "text/html; charset=utf-8", ".css" => "text/css", ".js" => "text/javascript", ".png" => "image/png")
-index-file.names = ("index.html")
-url.redirect = ("^${prefix}/docs$" => "${prefix}/docs/")
-alias.url = ("${prefix}/docs/" => "${DIR}/app/docs/")
-$HTTP["url"] =^ "${prefix}/docs/" {
-	setenv.set-response-header = ("Content-Security-Policy" => "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'")
-}
-else $HTTP["url"] =~ "^${prefix}(/|$)" {
-	fastcgi.server = ("${prefix}" => (("socket" => "${DIR}/run/latch.sock", "check-local" => "disable")))
-}
-`);
-	const server = spawn("lighttpd", ["-D", "-f", join(scratch, "lighttpd.conf")], { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` } });
+	port ??= await freePort();
+	for (const path of ["app", "run", "run/tmp", "log"]) {
+		mkdirSync(join(scratch, path));
+		chmodSync(join(scratch, path), 0o1777);
+	}
+	chmodSync(scratch, 0o755);
+	for (const pages of ["docs", "sign-in"])
+		symlinkSync(join(DIR, "app", pages), join(scratch, "app", pages));
+	symlinkSync(socket, join(scratch, "run/latch.sock"));
+	writeFileSync(join(scratch, "app/listen.conf"), `listen 127.0.0.1:${port};\n`);
+	writeFileSync(join(scratch, "app/web.conf"), configuration(server, prefix));
+	const words = [...as, ...(server === "nginx" ? ["nginx", "-p", "./", "-e", "log/web.log", "-c", "app/web.conf"] : ["lighttpd", "-D", "-f", "app/web.conf"])];
+	const child = spawn(words[0], words.slice(1), {
+		stdio: ["ignore", "ignore", "pipe"], cwd: scratch,
+		env: { PATH: `${process.env.PATH}:/usr/sbin`, LATCH_PORT: String(port), LATCH_SOCKET: socket, LATCH_PREFIX: prefix, LATCH_MOUNT: prefix || "/", LATCH_DOCS: join(DIR, "app/docs"), LATCH_SIGN_IN: join(DIR, "app/sign-in"),
+			LATCH_REFUSED: join(CHECKOUT, "deploy/lighttpd/refused.json"), LATCH_TMP: join(scratch, "run/tmp") },
+	});
 	let said = "";
-	server.stderr.on("data", (part) => (said += part));
-	const gone = new Promise((done) => server.on("exit", done));
+	child.stderr.on("data", (part) => (said += part));
+	const gone = new Promise((done) => child.on("exit", done));
+	const stop = async () => {
+		child.kill(server === "nginx" ? "SIGQUIT" : "SIGINT");
+		await gone;
+		rmSync(scratch, { recursive: true, force: true });
+	};
 	for (let i = 0; !(await listens(port)); i++) {
-		if (i > 100 || server.exitCode !== null)
-			throw new Error(`lighttpd for the mount does not start: ${said}`);
+		if (i > 100 || child.exitCode !== null) {
+			const log = server === "nginx" ? readFileSync(join(scratch, "log/web.log"), "utf8") : "";
+			await stop();
+			throw new Error(`${server} for the mount does not start: ${said}${log}`);
+		}
 		await sleep(50);
 	}
-	return {
-		base: `http://127.0.0.1:${port}${prefix}`,
-		async stop() {
-			server.kill("SIGINT");
-			await gone;
-			rmSync(scratch, { recursive: true, force: true });
-		},
-	};
+	return { base: `http://127.0.0.1:${port}${prefix}`, stop };
 }
