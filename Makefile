@@ -55,13 +55,14 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -include fcgi-app/core/banned.h -Ifcgi-app -
 	$(WARNINGS) $(HARDENING) $(CFLAGS) $(CPPFLAGS)
 MARIADB_INCLUDE := $(shell $(PKG_CONFIG) --variable=includedir libmariadb 2>/dev/null || echo /usr/include/mariadb)
 LIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
+CTL_LIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES) libcurl)
 
 SOURCES := $(wildcard fcgi-app/*/*.c)
 OBJECTS := $(SOURCES:fcgi-app/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/schema.o
-# latchctl needs no FastCGI, but JSON and the field tables; and the worker needs no commands.
-WORKER_OBJECTS := $(BUILD)/obj/main.o $(filter-out $(BUILD)/obj/ctl/%,$(OBJECTS))
+# latchctl needs no FastCGI, but JSON and the field tables; and the worker needs no commands, and asks nobody over HTTP.
+WORKER_OBJECTS := $(BUILD)/obj/main.o $(filter-out $(BUILD)/obj/ctl/% $(BUILD)/obj/core/outbound.o,$(OBJECTS))
 # What tests and measurements link: all but the commands, whose table is in ctl.c.
-TEST_OBJECTS := $(filter-out $(BUILD)/obj/ctl/%,$(OBJECTS))
+TEST_OBJECTS := $(filter-out $(BUILD)/obj/ctl/% $(BUILD)/obj/core/outbound.o,$(OBJECTS))
 CTL_OBJECTS := $(BUILD)/obj/ctl.o $(filter-out $(BUILD)/obj/api/% $(BUILD)/obj/http/%,$(OBJECTS)) \
 	$(patsubst %,$(BUILD)/obj/http/%.o,csv json schema)
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
@@ -88,7 +89,7 @@ $(BUILD)/latch-fcgi: $(WORKER_OBJECTS)
 
 $(BUILD)/latchctl: $(CTL_OBJECTS)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $^ $(CTL_LIBS)
 
 $(BUILD)/obj/%.o: fcgi-app/%.c Makefile $(BUILD)/settings
 	$(call say,CC,$<)
@@ -174,12 +175,17 @@ $(BUILD)/unit/%: tests/unit/%.c $(TEST_OBJECTS)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(TEST_OBJECTS) $(LIBS) -lcmocka
 
+# Of what only latchctl links.
+$(BUILD)/unit/test_outbound: $(BUILD)/obj/core/outbound.o
+$(BUILD)/unit/test_outbound: TEST_OBJECTS += $(BUILD)/obj/core/outbound.o
+$(BUILD)/unit/test_outbound: LIBS = $(CTL_LIBS)
+
 # ---- fuzzing and coverage ----------------------------------------------------------------------------------------
 
 # Needs clang and libclang-rt-dev. A target is a file in tests/fuzz; what it links is below service/.
 SECONDS = 60
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-%,$(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
-FUZZ_OBJECTS := $(filter $(BUILD)/obj/core/% $(BUILD)/obj/auth/% $(BUILD)/obj/http/%,$(OBJECTS))
+FUZZ_OBJECTS := $(filter-out $(BUILD)/obj/core/outbound.o,$(filter $(BUILD)/obj/core/% $(BUILD)/obj/auth/% $(BUILD)/obj/http/%,$(OBJECTS)))
 FUZZ_LIBS = $(shell $(PKG_CONFIG) --libs libjwt jansson libsodium libargon2 libcrypto libcrypt)
 FUZZ_MAIN = -fsanitize=fuzzer
 $(BUILD)/fuzz-config: WRAP = -Wl,--wrap=open

@@ -16,16 +16,20 @@
 static const struct command_option
 	opt_all = { "all", NULL, AT(all), "all that there are" },
 	opt_allow_admin = { "allow-admin", NULL, AT(allow_admin), "take lines that give somebody the role admin" },
+	opt_ca = { "ca", "FILE", AT(ca), "with --url: the CA certificates (PEM) to trust, in the place of the system's" },
 	opt_description = { "description", "TEXT", AT(description), "what the role is for" },
 	opt_dry_run = { "dry-run", NULL, AT(dry_run), "say what would be done, and do nothing" },
 	opt_format = { "format", "FORMAT", AT(format), "jsonl or csv" },
 	opt_follow = { "follow", NULL, AT(follow), "go on with those that come, until it is interrupted; also -f" },
 	opt_generate_password = { "generate-password", NULL, AT(generate_password), "make a password, and print it" },
+	opt_guard = { "guard", "PAGE", AT(guard), "with --url: a page that latch guards, an address or a path on that host" },
 	opt_head = { "head", "HEX", AT(head), "compare with a head that was kept" },
 	opt_if_missing = { "if-missing", NULL, AT(if_missing), "do nothing where there is one already" },
 	opt_json = { "json", NULL, AT(json), "print a JSON object a line" },
+	opt_login = { "login", "WHO", AT(login), "with --url: sign in as this user for what needs an account" },
 	opt_name = { "name", "NAME", AT(name), "what the user is called" },
 	opt_now = { "now", NULL, AT(now), "let it sign in three seconds, whatever others have cached" },
+	opt_url = { "url", "URL", AT(url), "ask the site at this address, from outside, instead of the installation" },
 	opt_username = { "username", "USERNAME", AT(username), "a name to log in with, besides the e-mail address" },
 	opt_yes = { "yes", NULL, AT(yes), "do not ask" };
 /* clang-format on */
@@ -43,9 +47,10 @@ const struct command commands[] = {
 	  .needs = NEEDS_OWNER },
 	{ .name = "doctor",
 	  .operands = "",
-	  .options = { &opt_json },
-	  .help = "say what is wrong with this installation, and the mend",
-	  .run = command_doctor },
+	  .options = { &opt_url, &opt_guard, &opt_login, &opt_ca, &opt_json },
+	  .help = "say what is wrong with this installation, or with a running site, and the mend",
+	  .run = command_doctor,
+	  .needs = NEEDS_NOTHING_FOR_URL },
 	{ .name = "gc",
 	  .operands = "",
 	  .options = { &opt_json },
@@ -303,6 +308,14 @@ takes(const struct command *command, int n)
 	return n >= least && n <= most;
 }
 
+/* A site is asked for, and there is nothing to be read here: nobody named a configuration, and the usual place has none. */
+static bool
+elsewhere(const struct line *line)
+{
+	return line->options.url != NULL && line->config == NULL && getenv("LATCH_CONFIG") == NULL
+	    && access(config_path(NULL), R_OK) != 0;
+}
+
 static int
 run(const struct command *command, const struct line *line, char **operands)
 {
@@ -310,7 +323,7 @@ run(const struct command *command, const struct line *line, char **operands)
 	struct app app;
 	int rc = EXIT_FAILED;
 
-	if (command->needs == NEEDS_NOTHING)
+	if (command->needs == NEEDS_NOTHING || (command->needs == NEEDS_NOTHING_FOR_URL && elsewhere(line)))
 		return command->run(NULL, &line->options, operands);
 	if (app_open(&app, config_path(line->config), environ, role, stderr))
 		rc = command->run(&app, &line->options, operands);

@@ -5,7 +5,7 @@
 # COMMAND, or COMMAND:PACKAGE where the package is called otherwise.
 build_commands='gcc make pkg-config'
 run_commands='curl spawn-fcgi multiwatch mariadbd:mariadb-server-core mariadb:mariadb-client-core cgi-fcgi:libfcgi-bin'
-libraries='libc6-dev libmariadb-dev libjwt-dev libjansson-dev libsodium-dev libargon2-dev libssl-dev libcrypt-dev'
+libraries='libc6-dev libmariadb-dev libjwt-dev libjansson-dev libsodium-dev libargon2-dev libssl-dev libcrypt-dev libcurl4-openssl-dev'
 
 # lacking COMMANDS PACKAGES: the packages that this machine lacks of them, in $missing.
 lacking() {

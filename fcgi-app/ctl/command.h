@@ -14,7 +14,7 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_MISSING = 3, EXIT_AWAY
 
 /* The values of the options that were given: false and NULL where one was not. */
 struct options {
-	const char *description, *format, *head, *name, *username;
+	const char *ca, *description, *format, *guard, *head, *login, *name, *url, *username;
 	bool all, allow_admin, dry_run, follow, generate_password, if_missing, json, now, yes;
 };
 
@@ -29,8 +29,8 @@ struct command_option {
 enum { COMMAND_OPTIONS_MAX = 6 };
 
 /* What has to be there before a command runs: the configuration and what it names; that and the password of the database's
- * owner; nothing, and its app is NULL. */
-enum needs { NEEDS_SERVICE, NEEDS_OWNER, NEEDS_NOTHING };
+ * owner; nothing, and its app is NULL; the same as the first, but nothing where --url is given and no configuration. */
+enum needs { NEEDS_SERVICE, NEEDS_OWNER, NEEDS_NOTHING, NEEDS_NOTHING_FOR_URL };
 
 struct command {
 	const char *name;     /* one or two words: "user add" */
@@ -65,6 +65,8 @@ bool connected(struct app *app) MUST_USE;
 /* From a terminal, asked twice without echo; else the first line of standard input. False, with a complaint, when there
  * is none. Wipe it after use. */
 bool read_password(char *password, size_t size) MUST_USE;
+/* The same of a password that there is already: asked once. */
+bool read_known_password(char *password, size_t size) MUST_USE;
 /* `length` random characters of base64url, 6 bits each, and a NUL; at most 64. */
 void generate_password(char *password, size_t length);
 /* Asks on a terminal; elsewhere only --yes is an answer. */

@@ -1,11 +1,10 @@
 /* doctor.c: latchctl doctor: what is wrong with this installation, a line each, with the mend. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/lanes.h"
-#include "ctl/output.h"
+#include "ctl/finding.h"
 #include "db/housekeeping.h"
 #include "db/server.h"
 #include "service/health.h"
@@ -16,47 +15,6 @@
 enum { WAITING_MAX = 100000 };
 
 enum { GRANTS_MAX = 32, CLOCK_MS_MAX = 2000, MARIADB_MAJOR = 10, MARIADB_MINOR = 11 };
-
-/* What a check found: of what is bad the text has the mend too. */
-struct finding {
-	bool ok;
-	char text[1024];
-};
-static const struct field finding_fields[] = { SHOWN(struct finding, ok), SHOWN(struct finding, text) };
-static const struct schema finding_row = SCHEMA("Finding", struct finding, finding_fields);
-
-static struct finding PRINTF(1, 2) good(const char *fmt, ...)
-{
-	struct finding finding = { .ok = true };
-	va_list args;
-
-	va_start(args, fmt);
-	(void)vsnprintf(finding.text, sizeof(finding.text), fmt, args);
-	va_end(args);
-	return finding;
-}
-
-static struct finding PRINTF(1, 2) bad(const char *fmt, ...)
-{
-	struct finding finding = { .ok = false };
-	va_list args;
-
-	va_start(args, fmt);
-	(void)vsnprintf(finding.text, sizeof(finding.text), fmt, args);
-	va_end(args);
-	return finding;
-}
-
-/* Prints it; how many failures it is. */
-static int
-tell(const struct options *options, struct finding finding)
-{
-	if (!options->json)
-		(void)printf("%s  %s\n", finding.ok ? "ok  " : "FAIL", finding.text);
-	else if (output_one(options, &finding_row, &finding) != EXIT_OK)
-		return 1;
-	return finding.ok ? 0 : 1;
-}
 
 static struct finding
 check_version(const struct server_info *info)
@@ -246,9 +204,10 @@ check_database(struct app *app, const struct options *options)
 int
 command_doctor(struct app *app, const struct options *options, char **operands)
 {
-	int failures = tell(options, good("configuration and key file"));
-
 	(void)operands;
+	if (options->url != NULL)
+		return doctor_url(app, options);
+	int failures = tell(options, good("configuration and key file"));
 	failures += tell(options, check_url(&app->config));
 	failures += tell(options, check_memory(&app->config));
 	failures += tell(options, check_transport(&app->config));

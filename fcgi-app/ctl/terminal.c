@@ -78,19 +78,31 @@ ask_hidden(const char *prompt, char *line, size_t size)
 	return got;
 }
 
+static bool
+read_piped(char *password, size_t size, const char *none)
+{
+	if (read_line(password, size))
+		return true;
+	(void)complain(feof(stdin) ? none : "the password is too long: it may have at most 256 characters");
+	return false;
+}
+
+bool
+read_known_password(char *password, size_t size)
+{
+	if (!isatty(STDIN_FILENO))
+		return read_piped(password, size, "no password: give it as the first line of standard input");
+	return ask_hidden("Password: ", password, size) || complain("no password") == EXIT_OK;
+}
+
 bool
 read_password(char *password, size_t size)
 {
 	char again[PASSWORD_BYTES_MAX + 2];
 
-	if (!isatty(STDIN_FILENO)) {
-		if (read_line(password, size))
-			return true;
-		(void)complain(feof(stdin)
-		                   ? "no password: give it as the first line of standard input, or use --generate-password"
-		                   : "the password is too long: it may have at most 256 characters");
-		return false;
-	}
+	if (!isatty(STDIN_FILENO))
+		return read_piped(password, size,
+		                  "no password: give it as the first line of standard input, or use --generate-password");
 	const bool same = ask_hidden("Password: ", password, size) && ask_hidden("Again: ", again, sizeof(again))
 	               && strcmp(password, again) == 0;
 	explicit_bzero(again, sizeof(again));

@@ -200,8 +200,8 @@ test("latchctl: --json prints the documented members, an object a line; without 
 	const [added] = await json("user", "add", uniqueEmail(), "--generate-password");
 	assert.deepEqual(Object.keys(added), documented("user add"));
 	assert.equal((await tryLogin(added.email, added.password)).status, 200);
-	for (const { ok, text, ...more } of await json("doctor"))
-		assert.deepEqual([ok, typeof text, more], [true, "string", {}]);
+	for (const { ok, hint, text, ...more } of await json("doctor"))
+		assert.deepEqual([ok, hint, typeof text, more], [true, false, "string", {}]);
 	for (const { what, rows, took_ms, longest_us, ...more } of await json("gc"))
 		assert.deepEqual([typeof what, rows >= 0, took_ms >= 0, longest_us >= 0, more], ["string", true, true, true, {}]);
 	await ctlOk(["user", "delete", user.id, "--yes"]);
