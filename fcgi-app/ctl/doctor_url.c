@@ -158,8 +158,8 @@ forged_identity(struct site *site)
 static struct finding
 encoded_paths(struct site *site)
 {
-	static const char *const forms[] = { "/users%2fme", "/users%5cme", "/users/me%00", "/users/me%2f",
-		                                 "/users/me/..;/me" };
+	static const char *const forms[] = { "/users%2fme",  "/users%5cme",  "/users/me%00",
+		                                 "/users/me%0a", "/users/me%2f", "/users/me/..;/me" };
 	struct outbound_response answer;
 
 	for (size_t i = 0; i < COUNT(forms); i++) {
@@ -169,13 +169,13 @@ encoded_paths(struct site *site)
 			continue; /* a server that hangs up has refused it */
 		}
 		if (answer.status != 400 && answer.status != 403 && answer.status != 404)
-			return bad(
-				"encoded paths: %s answers %u, not 400 or 404: the web server decodes what must be refused. "
-				"lighttpd: url-path-2f-reject, url-ctrls-reject; nginx: if ($request_uri ~* \"^[^?]*%%(2f|00)\") { "
-				"return 400; }; Apache: AllowEncodedSlashes Off",
-				forms[i], answer.status);
+			return bad("encoded paths: %s answers %u, not 400 or 404: the web server decodes what must be refused. "
+			           "lighttpd: url-path-2f-reject, url-ctrls-reject; nginx: if ($request_uri ~* "
+			           "\"^[^?]*%%([01][0-9a-f]|2f|7f)\") { "
+			           "return 400; }; Apache: AllowEncodedSlashes Off",
+			           forms[i], answer.status);
 	}
-	return good("encoded paths: slashes, backslashes and NUL in %% are refused");
+	return good("encoded paths: slashes, backslashes and controls in %% are refused");
 }
 
 static bool

@@ -123,6 +123,7 @@ const FAULTS = [
 	["a header that names a user is believed", { instead: (asked) => (forgedUser(asked) && /users\/me/.test(asked.path) ? json(200, { id: 1 }) : undefined) }, "forged identity", /X-Auth-User/],
 	["the same for /auth/verify", { instead: (asked) => (forgedUser(asked) && /verify/.test(asked.path) ? json(204, {}) : undefined) }, "forged identity", /\/auth\/verify answers 204/],
 	["%2f is decoded", { sloppy: true }, "encoded paths", /users%2fme answers 401/],
+	["a line's end is cut off a path", { before: (asked) => (asked.path = asked.path.replace(/(%0a)+$/, "")) }, "encoded paths", /me%0a answers 401/],
 	["bodies are shortened", { before: (asked) => (asked.body = asked.body.subarray(0, 50_000)) }, "body limit", /60000 bytes answers 400/],
 	["bodies are refused early", { instead: (asked) => (asked.body?.length > 8192 ? problem(413) : undefined) }, "body limit", /client_max_body_size/],
 	["large bodies are refused by something else", { instead: (asked) => (asked.body?.length > 65536 ? problem(413) : undefined) }, "body limit", /66000 bytes answers 413, not latch's/],

@@ -16,6 +16,7 @@ const shape = (text) => text
 	.replace(/eyJ[\w-]+\.[\w-]+\.[\w-]+|eyJ[\w.-]*(\.\.\.|…)/g, "<token>")
 	.replace(/("refresh_token":\s*")[^"]*/g, "$1<refresh>")
 	.replace(/("request_id":\s*")[^"]*/g, "$1<request>")
+	.replaceAll(BASE, "<url>")
 	.replace(/http:\/\/127\.0\.0\.1:\d+/g, "<url>")
 	.replace(/[\w.+-]+@[\w.-]+\.(example|org|com)/g, "<mail>")
 	.replace(/\s+/g, "");
