@@ -149,7 +149,7 @@ async function serve(server, dir, socket, probe, text, { headers, fill = () => {
 	fill(home);
 	if (root)
 		run("chown", ["-R", "latch:", home]);
-	const env = { LATCH_PORT: String(port), LATCH_SOCKET: socket, LATCH_DOCS: home, LATCH_REFUSED: join(home, "app/refused.json"),
+	const env = { LATCH_PORT: String(port), LATCH_SOCKET: socket, LATCH_PREFIX: "", LATCH_MOUNT: "/", LATCH_DOCS: home, LATCH_SIGN_IN: home, LATCH_REFUSED: join(home, "app/refused.json"),
 		LATCH_TMP: join(home, "run/tmp") };
 	const words = server === "nginx" ? ["nginx", "-p", "./", "-e", "log/web.log", "-c", join(home, "app/web.conf")]
 		: ["lighttpd", "-D", "-f", join(home, "app/web.conf")];
