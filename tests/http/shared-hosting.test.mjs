@@ -81,11 +81,19 @@ for (const [how, site] of [["mod_fcgid", fcgid], ["CGI", cgi]])
 			assert.deepEqual([head.status, head.text], [200, ""]);
 			const etag = (await site.ask("/.well-known/jwks.json")).headers.get("etag");
 			assert.equal((await site.ask("/.well-known/jwks.json", { headers: { "If-None-Match": etag } })).status, 304);
-			const page = await site.ask("/docs/");
-			assert.equal(page.status, 200);
-			assert.match(page.headers.get("content-security-policy"), /default-src 'none'/);
+			for (const path of ["/docs/", "/sign-in/"]) {
+				const page = await site.ask(path);
+				assert.equal(page.status, 200, path);
+				assert.match(page.headers.get("content-security-policy"), /default-src 'none'/);
+			}
 			assert.equal((await site.ask("/")).status, 404);
 			assert.equal((await site.ask("/nothing")).body.code, "not_found");
+		});
+
+		test(`shared hosting, ${how}: seen from outside nothing is wrong with it`, async () => {
+			const doctor = await site.ctl("doctor", "--url", site.url);
+			assert.equal(doctor.code, 0, doctor.stdout);
+			assert.equal(doctor.stdout.match(/^ok /gm).length, 20, doctor.stdout);
 		});
 
 		test(`shared hosting, ${how}: a body of 64 KiB is taken, and one byte more is 413`, async () => {

@@ -44,6 +44,8 @@ test("deploy/up: an option that is none, a value that is missing or cannot be, i
 	await refused(["--dir", dir, "--port", "http"], /http/);
 	await refused(["--dir", dir, "--port", "70000"], /70000/);
 	await refused(["--dir", dir, "--server", "caddy"], /caddy/);
+	for (const prefix of ["auth-api", "/auth-api/", "//x", "/a//b", "/a b", "/a/../b", "/%2f", "/a;b", "/a'b", "/a$b"])
+		await refused(["--dir", dir, "--prefix", prefix], /--prefix wants a path/);
 	await refused(["--dir", dir, "--set", "nonsense"], /nonsense/);
 	await refused(["--dir", dir, "--port", String(port), "--set", "nonsense=1"], /nonsense/);
 	await refused(["--dir", dir, "--port", String(port), "--workers", "none"], /workers/);
@@ -111,6 +113,23 @@ test("deploy/up: it remembers its options, and an unchanged instance goes on as 
 	assert.equal(done.code, 0, done.stdout + done.stderr);
 	assert.ok(done.stdout.includes(`http://127.0.0.1:${port}`), done.stdout);
 	assert.equal(readFileSync(join(dir, "run", "latch.pid"), "utf8"), pid);
+});
+
+test("deploy/up: --prefix moves latch, its public URL with it, is remembered, and / moves it back", async () => {
+	const status = async (path) => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
+	const problem = async (path) => (await (await fetch(`http://127.0.0.1:${port}${path}`)).json()).type;
+	for (const server of ["lighttpd", "nginx"])
+		for (const [args, prefix] of [[["--prefix", "/auth-api", "--server", server], "/auth-api"], [[], "/auth-api"], [["--prefix=/"], ""]]) {
+			const done = await deploy("up", ["--dir", dir, ...args]);
+			assert.equal(done.code, 0, done.stdout + done.stderr);
+			assert.ok(done.stdout.includes(`latch runs at http://127.0.0.1:${port}${prefix} after`), done.stdout);
+			assert.match(done.stdout, args.length === 0 ? /web server \.\.\. unchanged/ : /web server \.\.\. (lighttpd|nginx)/);
+			assert.deepEqual([await status(`${prefix}/readyz`), await status(`${prefix}/sign-in/`), prefix ? await status("/readyz") : 404], [200, 200, 404]);
+			assert.equal(await problem(`${prefix}/nothing`), `http://127.0.0.1:${port}${prefix}/problems/not_found`);
+		}
+	assert.equal((await deploy("up", ["--dir", dir, "--set", "public_url=https://auth.example", "--prefix", "/auth-api"])).code, 0);
+	assert.equal(await problem("/auth-api/nothing"), "https://auth.example/problems/not_found", "one that was set stays as it was set");
+	assert.equal((await deploy("up", ["--dir", dir, "--set", `public_url=http://127.0.0.1:${port}`, "--prefix", "/", "--server", "lighttpd"])).code, 0);
 });
 
 test("deploy/down: it stops its own instance, and no other", async () => {
