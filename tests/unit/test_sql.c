@@ -32,7 +32,7 @@ puts_the_prefix_before_names_in_braces(void **state)
 static void
 refuses_braces_that_do_not_match_and_what_does_not_fit(void **state)
 {
-	static const char *const bad[] = { "{", "}", "{a", "a}", "{a{b}}", "{a}}", "{{a}", "{a} {" };
+	static const char *const bad[] = { "{", "}", "{a", "a}", "{a{b}}", "{a}}", "{{a}", "{a} {", "}}", "}a}" };
 	char out[16];
 
 	(void)state;
