@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/command.h"
+#include "ctl/output.h"
 #include "service/audit_verify.h"
 
 enum { PROGRESS_US = 200000, PROGRESS_LINE_US = 10000000, TAIL_SHOWN = 20, TAIL_BATCH = 200, TAIL_POLL_MS = 500 };
@@ -102,25 +102,72 @@ command_audit_verify(struct app *app, const struct options *options, char **oper
 
 /* ---- latchctl audit tail -------------------------------------------------------------------------------------------- */
 
+static const struct field item_fields[] = {
+	SHOWN(struct audit_item, at),
+	SHOWN(struct audit_item, event),
+	SHOWN(struct audit_item, outcome),
+	SHOWN(struct audit_item, through),
+	SHOWN(struct audit_item, actor),
+	SHOWN(struct audit_item, subject),
+	SHOWN(struct audit_item, session),
+	SHOWN(struct audit_item, target),
+	SHOWN_IN(struct audit_item, from., ip),
+	SHOWN(struct audit_item, id),
+	SHOWN_IN(struct audit_item, from., user_agent),
+};
+static const struct schema item_row = SCHEMA("AuditLine", struct audit_item, item_fields);
+
+/* Whoever can log in chooses some of it, and who can write to the table all: it must neither look like another field nor steer a
+ * terminal. */
 static void
-print_item(const struct audit_item *item)
+print_text(const char *text)
+{
+	const bool quoted = strchr(text, ' ') != NULL || strchr(text, '"') != NULL;
+
+	if (quoted)
+		(void)putchar('"');
+	for (const char *c = text; *c != '\0'; c++) {
+		if (*c == '"' || *c == '\\')
+			(void)printf("\\%c", *c);
+		else if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			(void)printf("\\x%02x", (unsigned)(unsigned char)*c);
+		else
+			(void)putchar(*c);
+	}
+	if (quoted)
+		(void)putchar('"');
+}
+
+static void
+print_field(const char *name, const char *value)
+{
+	if (value[0] == '\0')
+		return;
+	(void)printf(" %s=", name);
+	print_text(value);
+}
+
+static void
+print_item(const struct options *options, const struct audit_item *item)
 {
 	char at[TIMESTAMP_SIZE];
 
+	if (options->json) {
+		(void)output_one(options, &item_row, item);
+		return;
+	}
 	timestamp_format(item->at, at);
-	(void)printf("%s %s %s through=%s", at, item->event, item->outcome, item->through);
-	if (item->actor.text[0] != '\0')
-		(void)printf(" actor=%s", item->actor.text);
-	if (item->subject.text[0] != '\0')
-		(void)printf(" subject=%s", item->subject.text);
-	if (item->session.text[0] != '\0')
-		(void)printf(" session=%s", item->session.text);
-	if (item->target[0] != '\0')
-		(void)printf(" target=%s", item->target);
-	if (item->from.ip[0] != '\0')
-		(void)printf(" ip=%s", item->from.ip);
-	if (item->from.user_agent[0] != '\0')
-		(void)printf(" user_agent=\"%s\"", item->from.user_agent);
+	(void)printf("%s ", at);
+	print_text(item->event);
+	(void)putchar(' ');
+	print_text(item->outcome);
+	print_field("through", item->through);
+	print_field("actor", item->actor.text);
+	print_field("subject", item->subject.text);
+	print_field("session", item->session.text);
+	print_field("target", item->target);
+	print_field("ip", item->from.ip);
+	print_field("user_agent", item->from.user_agent);
 	(void)putchar('\n');
 }
 
@@ -133,7 +180,7 @@ by_id(const void *a, const void *b)
 /* What was written since: chain by chain, for there no line becomes visible before the one before it, whatever the order is
  * in which writers commit. */
 static enum err
-print_new(struct app *app, struct audit_head seen[AUDIT_CHAINS], bool *more)
+print_new(struct app *app, const struct options *options, struct audit_head seen[AUDIT_CHAINS], bool *more)
 {
 	static struct audit_item items[TAIL_BATCH];
 	struct audit_head heads[AUDIT_CHAINS + 1];
@@ -148,28 +195,29 @@ print_new(struct app *app, struct audit_head seen[AUDIT_CHAINS], bool *more)
 			continue;
 		err = audit_since(app, chain, seen[chain].n + 1, items + got, TAIL_BATCH - got, &new, &seen[chain].n);
 		got += new;
-		*more = *more || seen[chain].n < heads[i].n;
+		/* Where none came they were removed, and none will come. */
+		*more = *more || (new > 0 && seen[chain].n < heads[i].n);
 	}
 	if (err != OK)
 		return err;
 	*more = *more || got == TAIL_BATCH;
 	qsort(items, got, sizeof(items[0]), by_id);
 	for (size_t i = 0; i < got; i++)
-		print_item(&items[i]);
+		print_item(options, &items[i]);
 	(void)fflush(stdout);
 	return OK;
 }
 
 /* For ever; a database that is away is waited for. */
 static int
-follow(struct app *app, struct audit_head seen[AUDIT_CHAINS])
+follow(struct app *app, const struct options *options, struct audit_head seen[AUDIT_CHAINS])
 {
 	for (bool more = false;;) {
 		if (!more)
 			(void)poll(NULL, 0, TAIL_POLL_MS);
 		if (ferror(stdout) != 0)
 			return EXIT_FAILED;
-		if (db_begin_request(app->db) != OK || print_new(app, seen, &more) != OK)
+		if (db_begin_request(app->db) != OK || print_new(app, options, seen, &more) != OK)
 			more = false;
 	}
 }
@@ -195,7 +243,7 @@ command_audit_tail(struct app *app, const struct options *options, char **operan
 	if (err != OK)
 		return complain_err(app, err, NULL);
 	while (got > 0)
-		print_item(&items[--got]);
+		print_item(options, &items[--got]);
 	(void)fflush(stdout);
-	return options->follow ? follow(app, seen) : EXIT_OK;
+	return options->follow ? follow(app, options, seen) : EXIT_OK;
 }

@@ -5,6 +5,7 @@
 
 #include "ctl/output.h"
 #include "service/account.h"
+#include "service/admin.h"
 
 static const struct field session_fields[] = {
 	SHOWN(struct session, id),        SHOWN(struct session, created_at), SHOWN(struct session, last_seen_at),
@@ -44,10 +45,11 @@ command_session_list(struct app *app, const struct options *options, char **oper
 static int
 end_all(struct app *app, const char *who, const struct uuid *user)
 {
-	const enum err err = session_end_others(app, NULL, user);
+	struct reason why = { 0 };
+	const enum err err = admin_end_sessions(app, NULL, user, &why);
 
 	if (err != OK)
-		return complain_err(app, err, NULL);
+		return complain_err(app, err, &why);
 	(void)printf("all sessions of %s have ended\n", who);
 	return EXIT_OK;
 }

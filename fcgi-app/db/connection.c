@@ -30,7 +30,10 @@ note_failure(struct db *db, const char *where, unsigned code, const char *state)
 	switch (code) {
 	case ER_DUP_ENTRY:
 		return ERR_DUPLICATE;
+	/* MariaDB from 11.6 on says the latter where a row that is to be locked changed since the transaction's snapshot
+	 * (innodb_snapshot_isolation). As with a deadlock, all of the transaction is undone, and to be begun again. */
 	case ER_LOCK_DEADLOCK:
+	case ER_CHECKREAD:
 		db->deadlocked = true;
 		return ERR_DB;
 	default:
@@ -85,7 +88,8 @@ db_schema_disagrees(const struct db *db)
 bool
 db_locked_out(const struct db *db)
 {
-	return db->failed_code == ER_LOCK_WAIT_TIMEOUT || db->failed_code == ER_LOCK_DEADLOCK;
+	return db->failed_code == ER_LOCK_WAIT_TIMEOUT || db->failed_code == ER_LOCK_DEADLOCK
+	    || db->failed_code == ER_CHECKREAD;
 }
 
 bool

@@ -172,7 +172,8 @@ audit_verify_page(struct app *app, struct audit_verify *v, struct audit_walk *wa
 	err = check_head(app, v, walk, &page.head);
 	for (size_t i = 0; i < page.n && err == OK; i++)
 		err = check_line(app, v, walk, &page.head, &page.lines[i]);
-	if (err == OK && page.n < PAGE)
+	/* Behind the last number that there is, which only who put a line in there has reached, it would begin anew. */
+	if (err == OK && (page.n < PAGE || walk->from == 0))
 		check_end(v, walk, &page.head);
 	return err;
 }

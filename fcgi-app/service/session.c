@@ -247,7 +247,8 @@ end_other(struct db *db, void *argument)
 	const struct audit_entry entry = { .event = AUDIT_END,
 		                               .subject = ending->user,
 		                               .target = str_of(ending->session->text) };
-	const enum err err = sessions_end(db, ending->session, ending->user, SESSION_BY_OWNER);
+	const enum session_end why = ending->app->acting.request ? SESSION_BY_OWNER : SESSION_BY_ADMIN;
+	const enum err err = sessions_end(db, ending->session, ending->user, why);
 
 	return err == OK ? audit_write(ending->app, &entry) : err;
 }

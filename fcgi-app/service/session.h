@@ -37,7 +37,7 @@ enum err session_logout(struct app *app, const struct uuid *session, const struc
 /* The same by a refresh token, the current one or the one before. ERR_GRANT: it does not hold. */
 enum err session_logout_by_refresh(struct app *app, struct str refresh_token, bool everywhere) MUST_USE;
 
-/* Ends another session of the same user. ERR_NO_ROW: there is none. */
+/* Ends a session of that user: from another one of his, or, by latchctl, as an administrator does. ERR_NO_ROW: there is none. */
 enum err session_end(struct app *app, const struct uuid *session, const struct uuid *user) MUST_USE;
 /* Ends all of a user's but one. */
 enum err session_end_others(struct app *app, const struct uuid *session, const struct uuid *user) MUST_USE;

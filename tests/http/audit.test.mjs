@@ -146,6 +146,16 @@ test("audit: a wrong password costs as many statements as a name that nobody has
 	assert.equal(await asked(user.email), await asked(uniqueEmail("nobody")));
 });
 
+test("audit tail: what a client chose, or who writes to the table, is neither another field nor a terminal's command", async () => {
+	const user = await newUser(), agent = 'x" actor=01932c07-209c-7c11-8b0e-6a3f5d2e9c41 ip=203.0.113.9 \\ y="';
+	const answer = await tryLogin(user.email, user.password, { headers: { "User-Agent": agent } });
+	assert.equal(answer.status, 200);
+	const line = (await ctlOk(["audit", "tail"])).split("\n").find((one) => one.includes(`subject=${user.id}`) && one.includes("session.login"));
+	assert.ok(line.endsWith(` user_agent="${agent.replace(/["\\]/g, "\\$&")}"`), line);
+	const told = (await ctlOk(["audit", "tail", "--json"])).split("\n").filter(Boolean).map((one) => JSON.parse(one)).find((one) => one.subject === user.id && one.event === "session.login");
+	assert.deepEqual([told.user_agent, told.actor, told.through, told.target], [agent, user.id, "api", null]);
+});
+
 test("audit tail -f: shows each line once, also of writers that commit late", async () => {
 	const users = await Promise.all(Array.from({ length: 3 }, () => newUser()));
 	const child = spawn(CTL, ["--config", CONF, "audit", "tail", "--follow"], { stdio: ["ignore", "pipe", "inherit"], env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("LATCH_"))) });
@@ -154,9 +164,12 @@ test("audit tail -f: shows each line once, also of writers that commit late", as
 	try {
 		await until(() => out.includes("\n"), 5000, "the last lines");
 		/* Half of the chains are held by a writer who was first and commits last, while the others go on. */
-		const late = sql("BEGIN; SELECT n FROM audit_chains WHERE chain % 2 = 0 ORDER BY chain FOR UPDATE; SELECT SLEEP(0.6); COMMIT");
-		await atOnce(Array.from({ length: 24 }, (_, i) => i), (i) => login(users[i % 3]), 3);
+		const late = sql(`BEGIN; SELECT n FROM audit_chains WHERE chain IN (${Array.from({ length: 32 }, (_, i) => 2 * i)}) ORDER BY chain FOR UPDATE; SELECT SLEEP(0.6); COMMIT`);
+		let held = true, meanwhile = 0;
+		late.then(() => (held = false));
+		await atOnce(Array.from({ length: 24 }, (_, i) => i), (i) => login(users[i % 3]).then(() => (meanwhile += held)), 3);
 		await late;
+		assert.ok(meanwhile > 0, "nobody went on");
 		const wanted = (await Promise.all(users.map((user) => of(user, "&event=session.login")))).flat().map((item) => item.session);
 		assert.equal(wanted.length, 24);
 		await until(() => wanted.every((sid) => out.includes(`session=${sid} `)), 10_000, "all lines");

@@ -283,6 +283,9 @@ test("latchctl: session list shows where somebody is signed in, session end ends
 	assert.equal(await statusOf(tokens[2]), 200);
 	await ctlOk(["session", "end", user.email, "--all"]);
 	assert.deepEqual(await Promise.all(tokens.map(statusOf)), [401, 401, 401, 401]);
+	assert.deepEqual((await sql(`SELECT DISTINCT ended_for FROM sessions WHERE user_id = ${q(user.id)}`)).flat(), ["admin"]);
+	assert.deepEqual(await sql(`SELECT event, actor, through, target FROM audit WHERE subject = ${q(user.id)} AND event LIKE 'session.end%' ORDER BY id`),
+		[["session.end", null, "latchctl", ids[0]], ["session.end", null, "latchctl", ids[1]], ["session.end_all", null, "latchctl", null]]);
 	assert.equal(await statusOf(other.token), 200, "somebody else's");
 	assert.deepEqual(await json("session", "list", user.email), []);
 	await fails(["session", "list", uniqueEmail()], 3);

@@ -209,7 +209,7 @@ const here = (chain, n) => `chain = ${chain} AND n = ${n}`;
 test("audit: a changed value of any column shows, and which line", async () => {
 	const { chain, first } = await longChain();
 	const n = first + 2, at = here(chain, n), id = await idOf(chain, n), other = "01932c07-209c-7c11-8b0e-6a3f5d2e9c41";
-	const changes = { at: "at + INTERVAL 1000 MICROSECOND", event: "'role.grant'", outcome: "IF(outcome = 'ok', 'refused', 'ok')", actor: q(other), subject: q(other), session: q(other), through: "'itself'", target: "'admin'", sealed: "CONCAT(COALESCE(sealed, ''), 'x')", mac: "UNHEX(SHA2('', 256))" };
+	const changes = { at: "at + INTERVAL 1000 MICROSECOND", event: "IF(event = 'role.grant', 'role.revoke', 'role.grant')", outcome: "IF(outcome = 'ok', 'refused', 'ok')", actor: q(other), subject: q(other), session: q(other), through: "IF(through = 'itself', 'api', 'itself')", target: "IF(target <=> 'admin', 'editor', 'admin')", sealed: "CONCAT(COALESCE(sealed, ''), 'x')", mac: "UNHEX(SHA2('', 256))" };
 	for (const [column, value] of Object.entries(changes))
 		assert.deepEqual(await tampered(`UPDATE audit SET ${column} = ${value} WHERE ${at}`), [`chain ${chain} line ${n} (${id}): altered`], column);
 	for (const column of ["actor", "subject", "session", "target", "sealed"].filter(async (name) => (await sql(`SELECT ${name} FROM audit WHERE ${at}`))[0][0] !== null))
@@ -244,6 +244,9 @@ test("audit: lines that were exchanged or put in show", async () => {
 	const id = "01932c07-209c-7c11-8b0e-6a3f5d2e9c41", copy = (place) => `INSERT INTO audit (${COLUMNS}) SELECT ${COLUMNS.replace("id,", `${q(id)},`).replace(" n,", ` ${place},`)} FROM audit WHERE ${here(chain, n)}`;
 	assert.deepEqual(await tampered(copy(n + 1)), [`chain ${chain} line ${n + 1} (${id}): inserted, behind the chain's last line`]);
 	assert.deepEqual(await tampered(copy(0)), [`chain ${chain} line 0 (${id}): inserted, before the chain's first line`]);
+	/* As many as a page has, up to the last number that there is: behind it the walk would begin anew. */
+	const full = Array.from({ length: 200 }, (_, i) => `INSERT INTO audit (${COLUMNS}) SELECT ${COLUMNS.replace("id,", "UUID(),").replace(" n,", ` ${4294967295 - i},`)} FROM audit WHERE ${here(chain, n)}`).join(";");
+	assert.equal((await tampered(full)).length, 200);
 	const made = await tampered(`${copy(n + 1)}; UPDATE audit_chains SET n = n + 1 WHERE chain = ${chain}`);
 	assert.ok(made.includes(`chain ${chain} line ${n + 1} (${id}): altered`), made.join("\n"));
 });
