@@ -175,6 +175,16 @@ spellings(struct site *site)
 	return good("guard, spellings: none leads around it");
 }
 
+/* Whether a cache on the way may keep it and give it to others (RFC 9111, 3): of a request with a cookie it may. */
+static bool
+is_everybodys(const struct site *site, const struct outbound_response *answer)
+{
+	const char *control = shown(site, outbound_header(answer, "Cache-Control", 0));
+
+	return strstr(control, "private") == NULL && strstr(control, "no-store") == NULL
+	    && strstr(control, "no-cache") == NULL;
+}
+
 static struct finding
 signed_in(struct site *site)
 {
@@ -196,6 +206,10 @@ signed_in(struct site *site)
 			answer.status, site->url);
 	if (tells_identity(&answer))
 		return bad("guard, signed in: the answer carries X-Auth-... or Variable-... to the client");
+	if (is_everybodys(site, &answer))
+		return hint("guard, signed in: %u, with Cache-Control %s: a cache on the way may keep the page and give it to "
+		            "others, and a browser shows it after signing out. Send Cache-Control: private, no-cache",
+		            answer.status, shown(site, outbound_header(&answer, "Cache-Control", 0)));
 	return good("guard, signed in: %u", answer.status);
 }
 

@@ -187,9 +187,9 @@ for (const [what, fault, probes, words, args = []] of FAULTS)
 		}
 	});
 
-test("doctor --url: a guarded page that does not let in who is signed in, and one that lacks a permission", async () => {
-	for (const [status, mark] of [[401, "FAIL"], [403, "hint"]]) {
-		plain.fault = { instead: (asked) => (isGuarded(asked) && /^latch=(?!nobody|;)/.test(asked.headers.cookie ?? "") ? problem(status) : undefined) };
+test("doctor --url: a guarded page that does not let in who is signed in, one that lacks a permission, and one that caches may keep", async () => {
+	for (const [answer, mark] of [[problem(401), "FAIL"], [problem(403), "hint"], [PAGE, "hint"]]) {
+		plain.fault = { instead: (asked) => (isGuarded(asked) && /^latch=(?!nobody|;)/.test(asked.headers.cookie ?? "") ? answer : undefined) };
 		const { lines } = await doctor(plain.base, [...ACCOUNT, ...GUARD(plain)], asWho).finally(() => (plain.fault = {}));
 		assert.deepEqual(lines.filter((line) => line.mark !== "ok").map((line) => [line.mark, line.name]), [[mark, "guard, signed in"]], said(lines));
 	}

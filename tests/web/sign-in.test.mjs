@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { BASE, ctlOk } from "../http/lib/instance.mjs";
-import { mount } from "../http/lib/mount.mjs";
+import { freePort, mount } from "../http/lib/mount.mjs";
 import { npm } from "../http/lib/npm.mjs";
+import { Pool } from "../http/lib/pool.mjs";
 import { cookieName } from "../http/lib/sessions.mjs";
 import { newPassword, newUser, unique } from "../http/lib/users.mjs";
 
@@ -122,6 +123,35 @@ test("sign-in: below a prefix, whatever the public URL is", async () => {
 		await close();
 	} finally {
 		await site.stop();
+	}
+});
+
+test("sign-in: from a page that is guarded and back to it, its query included; the session over, it is guarded again", async () => {
+	const port = await freePort(), origin = `http://127.0.0.1:${port}`;
+	const pool = await Pool.start({ public_url: `${origin}/auth-api` });
+	const site = await mount("/auth-api", { port, socket: pool.socket, more: `
+$HTTP["url"] =^ "/private/" {
+	alias.url = ("/private/" => env.LATCH_DOCS + "/")
+	fastcgi.server = ("/private/" => (("socket" => env.LATCH_SOCKET, "mode" => "authorizer", "check-local" => "disable")))
+}
+` });
+	const { context, page, close } = await visitor({}, origin);
+	try {
+		const to = `${origin}/private/docs.css?a=b%26c&d=%2F`;
+		await page.goto(to);
+		assert.match(page.url(), /\/auth-api\/sign-in\/\?return_to=/);
+		await page.locator("#fields:not([disabled])").waitFor();
+		await fill(page, user.email, user.password);
+		await isAt(page, to);
+		assert.match(await page.locator("body").innerText(), /latch has users/);
+		assert.equal((await context.cookies(origin)).length > 0, true);
+		await context.clearCookies();
+		await page.goto(`${to}&again`);
+		assert.match(page.url(), /\/auth-api\/sign-in\//);
+	} finally {
+		await close();
+		await site.stop();
+		await pool.stop();
 	}
 });
 

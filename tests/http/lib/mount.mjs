@@ -28,8 +28,8 @@ function configuration(server, prefix) {
 	return done.stdout;
 }
 
-/** {base, stop()}; `prefix` such as "/auth-api", or "". */
-export async function mount(prefix, { server = "lighttpd", socket = join(DIR, "run", "latch.sock"), port } = {}) {
+/** {base, stop()}; `prefix` such as "/auth-api", or "". `more`: text behind the configuration. */
+export async function mount(prefix, { server = "lighttpd", socket = join(DIR, "run", "latch.sock"), port, more = "" } = {}) {
 	const scratch = mkdtempSync(join(tmpdir(), "latch-mount-"));
 	port ??= await freePort();
 	for (const path of ["app", "run", "run/tmp", "log"]) {
@@ -41,7 +41,7 @@ export async function mount(prefix, { server = "lighttpd", socket = join(DIR, "r
 		symlinkSync(join(DIR, "app", pages), join(scratch, "app", pages));
 	symlinkSync(socket, join(scratch, "run/latch.sock"));
 	writeFileSync(join(scratch, "app/listen.conf"), `listen 127.0.0.1:${port};\n`);
-	writeFileSync(join(scratch, "app/web.conf"), configuration(server, prefix));
+	writeFileSync(join(scratch, "app/web.conf"), configuration(server, prefix) + more);
 	const words = [...as, ...(server === "nginx" ? ["nginx", "-p", "./", "-e", "log/web.log", "-c", "app/web.conf"] : ["lighttpd", "-D", "-f", "app/web.conf"])];
 	const child = spawn(words[0], words.slice(1), {
 		stdio: ["ignore", "ignore", "pipe"], cwd: scratch,

@@ -117,7 +117,7 @@ export class Site {
 		const headers = { ...(authorization !== undefined && { authorization }), ...(cookie !== undefined && { cookie }) };
 		const said = await this.#latch({ method: "GET", query: "", headers, body: Buffer.alloc(0), from: asked.from }, "/auth/verify");
 		if (said.status === 200)
-			return { status: 200, headers: { "Content-Type": "text/plain" }, body: "what is guarded" };
+			return { status: 200, headers: { "Content-Type": "text/plain", "Cache-Control": "private, no-cache" }, body: "what is guarded" };
 		if (/text\/html/.test(asked.headers.accept ?? ""))
 			return { status: 302, headers: { Location: `${this.base}/sign-in/?return_to=${encodeURIComponent(asked.path)}` }, body: "" };
 		return problem(401);
