@@ -34,6 +34,22 @@ test("config: every bad key and value is told at once, with its line", async () 
 	}
 });
 
+test("config: a prefix of tables is what can stand in SQL, and short", async () => {
+	for (const prefix of ["`", "a-b", "A", "a b", "a.b", "ä", "a;b", "{", "x".repeat(17)]) {
+		const { code, said } = await check(`${good.trimEnd()}\ndb_table_prefix = ${prefix}\n`);
+		assert.equal(code, 78, prefix);
+		assert.match(said, /db_table_prefix/);
+	}
+	for (const prefix of ["", "a", "_", "7", "auth_", "x".repeat(16)])
+		assert.equal((await check(`${good.trimEnd()}\ndb_table_prefix = ${prefix}\n`)).code, 0, prefix);
+});
+
+test("config: what a web server says of a request is no setting", async () => {
+	const said = { LATCH_REQUIRE: "user", LATCH_URI: "/", LATCH_METHOD: "GET" };
+	assert.equal((await check(good, said)).code, 0);
+	assert.equal((await check(good, { LATCH_REQUIRES: "user" })).code, 78);
+});
+
 test("config: a key given twice is told", async () => {
 	const { code, said } = await check(`${good.trimEnd()}\npassword_min = 9\npassword_min = 10\n`);
 	assert.equal(code, 78, said);
