@@ -273,18 +273,19 @@ test("CGI: what SIGTERM finds at work is brought to its end", async () => {
 		assert.ok(status === 200 || status === 503, String(status));
 });
 
-test("CGI: it answers under lighttpd's mod_cgi as well", async (t) => {
-	const user = await newUser(cgi), other = await host.lighttpd();
-	t.after(() => other.stop());
-	const ask = async (path, json, headers) => {
-		const answer = await fetch(`${other.base}/cgi/latch.cgi${path}`, { ...(json && { method: "POST", body: JSON.stringify(json) }), headers: { ...(json && { "Content-Type": "application/json" }), ...headers }, signal: AbortSignal.timeout(10_000) });
-		return { status: answer.status, body: await answer.json() };
-	};
-	const { body: tokens } = await ask("/auth/login", user);
-	assert.equal((await ask("/users/me", undefined, { Authorization: `Bearer ${tokens.access_token}` })).body.email, user.email);
-	assert.equal((await ask("/auth/login", { ...user, name: "x".repeat(64 * 1024) })).status, 413);
-	assert.equal((await ask("/auth/login", { ...user, name: "x".repeat(40 * 1024) })).status, 200);
-});
+for (const [what, start, folder] of [["lighttpd's mod_cgi", () => host.lighttpd(), "/cgi/latch.cgi"], ["an Apache with threads, and its mod_cgid", () => host.threaded(), "/cgi"]])
+	test(`CGI: it answers under ${what}`, async (t) => {
+		const user = await newUser(cgi), other = await start();
+		t.after(() => other.stop());
+		const ask = async (path, json, headers) => {
+			const answer = await fetch(`${other.base}${folder}${path}`, { ...(json && { method: "POST", body: JSON.stringify(json) }), headers: { ...(json && { "Content-Type": "application/json" }), ...headers }, signal: AbortSignal.timeout(10_000) });
+			return { status: answer.status, body: await answer.json() };
+		};
+		const { body: tokens } = await ask("/auth/login", user);
+		assert.equal((await ask("/users/me", undefined, { Authorization: `Bearer ${tokens.access_token}` })).body.email, user.email);
+		assert.equal((await ask("/auth/login", { ...user, name: "x".repeat(64 * 1024) })).status, 413);
+		assert.equal((await ask("/auth/login", { ...user, name: "x".repeat(40 * 1024) })).status, 200);
+	});
 
 test("CGI: a query is no argument", async () => {
 	/* As who calls the program without the three lines would have it. */

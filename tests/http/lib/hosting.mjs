@@ -46,8 +46,8 @@ export async function rentDatabase(name) {
 export class Host {
 	#server;
 
-	/** An Apache with an empty document root: `modules` are those beside what each has. */
-	static async start(modules = ["cgi", "fcgid"]) {
+	/** An Apache with an empty document root. */
+	static async start() {
 		const host = new Host();
 		host.dir = mkdtempSync(join(tmpdir(), "latch-host-"));
 		host.home = join(host.dir, "home");
@@ -56,9 +56,14 @@ export class Host {
 			host.#own(join(host.dir, name));
 		chmodSync(host.dir, 0o755);
 		writeFileSync(join(host.dir, "mime.types"), "text/html html\ntext/css css\ntext/javascript js\nimage/png png\n");
-		writeFileSync(join(host.dir, "apache.conf"), host.#conf(modules));
-		await host.up();
+		host.#server = await host.#apache("apache", host.port, ["mpm_prefork", "cgi", "fcgid"]);
 		return host;
+	}
+
+	/** Another on the same document root, with threads, and so mod_cgid: {base, stop()}. */
+	async threaded() {
+		const port = await freePort();
+		return { base: `http://127.0.0.1:${port}`, ...(await this.#apache("threaded", port, ["mpm_event", "cgid"])) };
 	}
 
 	#own(path) {
@@ -72,20 +77,25 @@ export class Host {
 		return Number(line.split(":")[what === "-u" ? 2 : 3]);
 	}
 
-	#conf(modules) {
-		const all = ["mpm_prefork", "authn_core", "authz_core", "mime", "dir", "env", "setenvif", "headers", "rewrite", ...modules];
+	#conf(name, port, modules) {
+		const all = ["authn_core", "authz_core", "mime", "dir", "env", "setenvif", "headers", "rewrite", ...modules];
 		return `
 ServerRoot ${this.dir}
 ServerName www.example.org
-Listen 127.0.0.1:${this.port}
-PidFile run/apache.pid
+Listen 127.0.0.1:${port}
+PidFile run/${name}.pid
 ErrorLog error.log
 LogLevel warn
 ${all.map((name) => `LoadModule ${name}_module ${MODULES}/mod_${name}.so`).join("\n")}
 Mutex file:${this.dir}/run
 TypesConfig ${this.dir}/mime.types
-StartServers 3
-MaxRequestWorkers 16
+<IfModule mpm_prefork_module>
+	StartServers 3
+	MaxRequestWorkers 16
+</IfModule>
+<IfModule cgid_module>
+	ScriptSock ${this.dir}/run/cgid
+</IfModule>
 <IfModule fcgid_module>
 	FcgidIPCDir ${this.dir}/run/fcgid
 	FcgidProcessTableFile ${this.dir}/run/fcgid.shm
@@ -109,25 +119,23 @@ DirectoryIndex index.html
 `;
 	}
 
-	async up() {
-		this.#server = spawn("env", ["-i", `PATH=${process.env.PATH}:/usr/sbin`, ...as, "apache2", "-f", join(this.dir, "apache.conf"), "-D", "FOREGROUND"], { stdio: ["ignore", "ignore", "pipe"], cwd: "/" });
+	async #apache(name, port, modules) {
+		const file = join(this.dir, `${name}.conf`);
+		writeFileSync(file, this.#conf(name, port, modules));
+		const server = spawn("env", ["-i", `PATH=${process.env.PATH}:/usr/sbin`, ...as, "apache2", "-f", file, "-D", "FOREGROUND"], { stdio: ["ignore", "ignore", "pipe"], cwd: "/" });
 		let said = "";
-		this.#server.stderr.on("data", (part) => (said += part));
-		this.ended = new Promise((done) => this.#server.on("close", done));
-		for (let i = 0; !(await listens(this.port)); i++) {
-			if (i > 200 || this.#server.exitCode !== null)
+		server.stderr.on("data", (part) => (said += part));
+		const ended = new Promise((done) => server.on("close", done));
+		for (let i = 0; !(await listens(port)); i++) {
+			if (i > 200 || server.exitCode !== null)
 				throw new Error(`Apache does not start: ${said}${this.log()}`);
 			await sleep(25);
 		}
-	}
-
-	async down() {
-		this.#server.kill("SIGTERM");
-		await this.ended;
+		return { stop: () => server.kill("SIGTERM") && ended };
 	}
 
 	async remove() {
-		await this.down();
+		await this.#server.stop();
 		rmSync(this.dir, { recursive: true, force: true });
 	}
 
