@@ -99,6 +99,16 @@ for (const [how, site] of [["mod_fcgid", fcgid], ["CGI", cgi]])
 			assert.deepEqual([refused.status, refused.body.code], [413, "payload_too_large"]);
 		});
 
+		test(`shared hosting, ${how}: where CGIPassAuth may not be said, what the page has in its place brings tokens too`, async (t) => {
+			const { access_token: token } = await signIn(site, await newUser(site));
+			const file = join(site.folder, ".htaccess"), text = readFileSync(file, "utf8");
+			t.after(() => writeFileSync(file, text));
+			writeFileSync(file, text.replace("CGIPassAuth On", ""));
+			assert.equal((await site.ask("/users/me", { token })).status, 401);
+			writeFileSync(file, text.replace("CGIPassAuth On\n", pageFile("authorization")));
+			assert.equal((await site.ask("/users/me", { token })).status, 200);
+		});
+
 		test(`shared hosting, ${how}: a path is read once, however it is escaped`, async () => {
 			for (const path of ["/users/me%3Flimit=1", "/users/%256de", "/users/%25", "/users/me%253F", "/users/me%00", "/users%2Fme"])
 				assert.ok([404, 400, 403].includes((await site.ask(path)).status), `${path}: ${(await site.ask(path)).status}`);
