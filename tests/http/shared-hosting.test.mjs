@@ -327,16 +327,29 @@ test("CGI: old rows are removed after replies, without a cron", async () => {
 	await until(() => processes(cgi).length === 0, 6_000, "the end of what went on");
 });
 
+test("CGI: what its processes count comes together, and none counts as a worker's start", async () => {
+	const user = await newUser(cgi);
+	assert.equal((await cgi.ctl("role", "grant", user.email, "admin")).code, 0);
+	const { access_token: token } = await signIn(cgi, user);
+	const count = async (name) => Number((await cgi.ask("/metrics", { token })).text.split("\n").find((line) => line.startsWith(`${name} `))?.split(" ")[1]);
+	const before = await count('latch_logins_total{outcome="ok"}');
+	await signIn(cgi, user);
+	await signIn(cgi, user);
+	assert.equal(await count('latch_logins_total{outcome="ok"}'), before + 2);
+	assert.equal(await count("latch_worker_starts_total"), 0);
+	assert.ok(await count("latch_database_up") === 1);
+});
+
 test("CGI: a request takes 25 ms or less", async (t) => {
 	const { access_token: token } = await signIn(cgi, await newUser(cgi));
 	const times = [];
-	for (let i = 0; i < 60; i++) {
+	for (let i = 0; i < 40; i++) {
 		const since = performance.now();
 		assert.equal((await cgi.ask("/users/me", { token })).status, 200);
 		times.push(performance.now() - since);
 	}
 	times.sort((a, b) => a - b);
-	t.diagnostic(`fastest ${times[0].toFixed(1)} ms, median ${times[30].toFixed(1)} ms, nine of ten ${times[54].toFixed(1)} ms`);
+	t.diagnostic(`fastest ${times[0].toFixed(1)} ms, median ${times[20].toFixed(1)} ms, nine of ten ${times[36].toFixed(1)} ms`);
 	/* The fastest: the machine has other things to do beside this. docs/shared-hosting.md has what it is where it has not. */
 	assert.ok(times[0] <= 25, times.map((ms) => ms.toFixed(1)).join(" "));
 });

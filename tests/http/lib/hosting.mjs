@@ -17,6 +17,8 @@ const PAGE = "shared-hosting.md";
 const MODULES = "/usr/lib/apache2/modules";
 const root = process.getuid() === 0;
 const as = root ? ["setpriv", "--reuid", "latch", "--regid", "latch", "--init-groups", "--no-new-privs", "--"] : [];
+/* The semaphores and counters of its installations outlive them, and go with this. */
+const alone = root ? ["unshare", "--ipc", "--"] : [];
 
 const listens = (port) => new Promise((done) => {
 	const socket = net.connect(port, "127.0.0.1", () => done(true) || socket.destroy()).on("error", () => done(false));
@@ -110,7 +112,7 @@ DirectoryIndex index.html
 </Directory>
 <Directory ${this.home}/public_html>
 	Options SymLinksIfOwnerMatch
-	AllowOverride AuthConfig FileInfo Indexes Limit Options
+	AllowOverride AuthConfig FileInfo Indexes Options
 	Require all granted
 </Directory>
 <FilesMatch "^\\.ht">
@@ -122,7 +124,7 @@ DirectoryIndex index.html
 	async #apache(name, port, modules) {
 		const file = join(this.dir, `${name}.conf`);
 		writeFileSync(file, this.#conf(name, port, modules));
-		const server = spawn("env", ["-i", `PATH=${process.env.PATH}:/usr/sbin`, ...as, "apache2", "-f", file, "-D", "FOREGROUND"], { stdio: ["ignore", "ignore", "pipe"], cwd: "/" });
+		const server = spawn("env", ["-i", `PATH=${process.env.PATH}:/usr/sbin`, ...alone, ...as, "apache2", "-f", file, "-D", "FOREGROUND"], { stdio: ["ignore", "ignore", "pipe"], cwd: "/" });
 		let said = "";
 		server.stderr.on("data", (part) => (said += part));
 		const ended = new Promise((done) => server.on("close", done));
@@ -158,7 +160,7 @@ server.document-root = "${this.home}/public_html"
 server.upload-dirs = ("${this.dir}/run")
 cgi.assign = (".cgi" => "")
 `);
-		const server = spawn("env", ["-i", `PATH=${process.env.PATH}:/usr/sbin`, ...as, "lighttpd", "-D", "-f", file], { stdio: ["ignore", "ignore", "ignore"], cwd: "/" });
+		const server = spawn("env", ["-i", `PATH=${process.env.PATH}:/usr/sbin`, ...alone, ...as, "lighttpd", "-D", "-f", file], { stdio: ["ignore", "ignore", "ignore"], cwd: "/" });
 		const ended = new Promise((done) => server.on("close", done));
 		for (let i = 0; !(await listens(port)); i++) {
 			assert.ok(i < 200 && server.exitCode === null, "lighttpd does not start");
