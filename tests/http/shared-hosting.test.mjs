@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { Host, pack, pageFile, rentDatabase, Site } from "./lib/hosting.mjs";
 import { CHECKOUT, sleep, until } from "./lib/instance.mjs";
 import { administrator } from "./lib/operations.mjs";
@@ -19,10 +19,14 @@ const host = await Host.start();
 after(() => host.remove());
 const fcgid = new Site(host, "auth", database), cgi = new Site(host, "cgi", database, "web2_");
 const sites = [fcgid, cgi];
-before(async () => {
+try {
 	await fcgid.install("fcgid");
 	await cgi.install("cgi");
-});
+} catch (error) {
+	await host.remove(); /* no hook runs where a file does not come to its end */
+	await database.drop();
+	throw error;
+}
 
 const secrets = (site) => ["key", "db-password"].map((name) => readFileSync(join(site.home, "latch", name), "utf8").trim());
 const admin = (text) => administrator(text, database.name);
