@@ -119,7 +119,7 @@ static bool
 segment_matches(struct ctx *c, struct str wanted, struct str segment)
 {
 	if (str_eq(wanted, STR("{id}")))
-		return uuid_valid(segment) && str_copy(c->id.text, sizeof(c->id.text), segment);
+		return uuid_parse(segment, &c->id);
 	if (!str_eq(wanted, STR("{role}")))
 		return str_eq(wanted, segment);
 	c->role = segment;

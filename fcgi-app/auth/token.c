@@ -140,9 +140,7 @@ grant_is(jwt_t *jwt, const char *grant, const char *expected)
 static bool
 grant_uuid(jwt_t *jwt, const char *grant, struct uuid *out)
 {
-	const struct str value = str_of(jwt_get_grant(jwt, grant));
-
-	return uuid_valid(value) && str_copy(out->text, sizeof(out->text), value);
+	return uuid_parse(str_of(jwt_get_grant(jwt, grant)), out);
 }
 
 /* False where the claim is missing, with errno ENOENT; and where it is no integer after 1970: for one of another type

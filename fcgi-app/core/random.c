@@ -90,3 +90,14 @@ uuid_valid(struct str s)
 	}
 	return true;
 }
+
+bool
+uuid_parse(struct str text, struct uuid *out)
+{
+	if (!uuid_valid(text))
+		return false;
+	for (size_t i = 0; i < text.n; i++)
+		out->text[i] = ascii_lower(text.p[i]);
+	out->text[text.n] = '\0';
+	return true;
+}

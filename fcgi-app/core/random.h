@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/attr.h"
 #include "core/str.h"
 
 /* A UUID in its text form, lower case (RFC 9562). */
@@ -33,5 +34,9 @@ int64_t uuid_time_ms(const struct uuid *id);
 
 /* Whether s is a UUID of any version in its 36-character form, in either case. */
 bool uuid_valid(struct str s);
+
+/* Such a UUID from outside, in lower case: the one way from a text to an id, as whatever a MAC or a hash is over has to read the
+ * same from the database. False: it is none. */
+bool uuid_parse(struct str text, struct uuid *out) MUST_USE;
 
 #endif

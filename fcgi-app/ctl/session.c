@@ -58,9 +58,7 @@ static int
 end_one(struct app *app, const char *text, const struct uuid *user)
 {
 	struct uuid session;
-	const enum err err = uuid_valid(str_of(text)) && str_copy(session.text, sizeof(session.text), str_of(text))
-	                       ? session_end(app, &session, user)
-	                       : ERR_NO_ROW;
+	const enum err err = uuid_parse(str_of(text), &session) ? session_end(app, &session, user) : ERR_NO_ROW;
 
 	if (err == ERR_NO_ROW) {
 		(void)fprintf(stderr, "latchctl: no such session, or it has ended: %s\n", text);

@@ -364,7 +364,7 @@ account_find(struct app *app, struct str who, struct user *out)
 {
 	struct uuid id;
 
-	if (uuid_valid(who) && str_copy(id.text, sizeof(id.text), who))
+	if (uuid_parse(who, &id))
 		return users_by_id(app->db, &id, out);
 	return account_find_by_name(app, who, out);
 }

@@ -153,13 +153,13 @@ through(const struct app *app, const struct audit_entry *entry)
 	return entry->itself ? "itself" : app->acting.request ? "api" : "latchctl";
 }
 
-static void
+/* In lower case, as the column gives it back: else the MAC would be over another text. */
+static bool
 set_id(struct uuid *id, const struct uuid *given, const struct uuid *otherwise)
 {
-	if (given != NULL)
-		*id = *given;
-	else if (otherwise != NULL)
-		*id = *otherwise;
+	const struct uuid *from = given != NULL ? given : otherwise;
+
+	return from == NULL || uuid_parse(str_of(from->text), id);
 }
 
 enum err
@@ -169,9 +169,10 @@ audit_write(struct app *app, const struct audit_entry *entry)
 	struct audit_line line = { .id = uuid_new() };
 	enum err err = ERR_NO_ROW;
 
-	set_id(&line.actor, entry->actor, entry->refused || entry->itself ? NULL : acting->user);
-	set_id(&line.subject, entry->subject, NULL);
-	set_id(&line.session, entry->session, entry->itself ? NULL : acting->session);
+	if (!set_id(&line.actor, entry->actor, entry->refused || entry->itself ? NULL : acting->user)
+	    || !set_id(&line.subject, entry->subject, NULL)
+	    || !set_id(&line.session, entry->session, entry->itself ? NULL : acting->session))
+		return ERR_INTERNAL;
 	(void)snprintf(line.event, sizeof(line.event), "%s", audit_events[entry->event].name);
 	(void)snprintf(line.outcome, sizeof(line.outcome), "%s", entry->refused ? "refused" : "ok");
 	(void)snprintf(line.through, sizeof(line.through), "%s", through(app, entry));

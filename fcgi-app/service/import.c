@@ -58,12 +58,8 @@ read_time(const char *field, struct str text, struct timestamp *out, struct reas
 static void
 read_id(struct str text, struct uuid *out, struct reason *why)
 {
-	if (!uuid_valid(text) || !str_copy(out->text, sizeof(out->text), text) || out->text[14] != '7') {
+	if (!uuid_parse(text, out) || out->text[14] != '7')
 		(void)reason_field(why, "id", "invalid", "must be a UUIDv7");
-		return;
-	}
-	for (char *c = out->text; *c != '\0'; c++)
-		*c = ascii_lower(*c);
 }
 
 static void

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { before, test } from "node:test";
-import { call, del, expectErrors, expectProblem, get, patch, post } from "./lib/api.mjs";
+import { call, del, expectErrors, expectProblem, get, patch, post, put } from "./lib/api.mjs";
 import { CONF, CTL, ctl, ctlOk, q, sql, until } from "./lib/instance.mjs";
-import { atOnce, FROM, seenFrom } from "./lib/sessions.mjs";
-import { login, newAdmin, newPassword, newSession, newUser, tryLogin, unique, uniqueEmail } from "./lib/users.mjs";
+import { openapi } from "./lib/openapi.mjs";
+import { atOnce, FROM, seenFrom, sidOf } from "./lib/sessions.mjs";
+import { login, newAdmin, newPassword, newRole, newSession, newUser, tryLogin, unique, uniqueEmail } from "./lib/users.mjs";
 
 const ask = async (query) => (await get(`/audit${query}`, { token: admin.token })).json();
 const of = async (user, more = "") => (await ask(`?subject=${user.id}${more}`)).items;
@@ -117,6 +118,41 @@ test("audit: of who is deleted the lines stay and hold, and neither address, age
 	for (const text of [user.email, user.username, user.name, user.phone_number, agent, seenFrom()])
 		for (const column of columns)
 			assert.deepEqual(await sql(`SELECT id FROM audit WHERE subject = ${q(user.id)} AND INSTR(CAST(\`${column}\` AS CHAR), ${q(text)}) > 0`), [], `${column} holds ${text}`);
+	const done = await ctl(["audit", "verify"]);
+	assert.equal(done.code, 0, done.stdout);
+});
+
+/* Every route with an {id}, asked with what stands for it; each does something. */
+const withId = {
+	"GET /users/{id}": async (user, id) => assert.equal((await get(`/users/${id}`, { token: admin.token })).json().id, user.id),
+	"GET /users/{id}/sessions": async (user, id) => assert.equal((await get(`/users/${id}/sessions`, { token: admin.token })).json().items.length, 2),
+	"DELETE /users/me/sessions/{id}": async (user, id, session) => assert.equal((await del(`/users/me/sessions/${session}`, { token: user.token })).status, 204),
+	"PATCH /users/{id}": async (user, id) => assert.equal((await patch(`/users/${id}`, { token: admin.token, json: { name: "Upper", status: "active" } })).json().id, user.id),
+	"PUT /users/{id}/roles/{role}": async (user, id) => assert.equal((await put(`/users/${id}/roles/${role}`, { token: admin.token })).status, 204),
+	"DELETE /users/{id}/roles/{role}": async (user, id) => assert.equal((await del(`/users/${id}/roles/${role}`, { token: admin.token })).status, 204),
+	"DELETE /users/{id}/sessions": async (user, id) => assert.equal((await del(`/users/${id}/sessions`, { token: admin.token })).status, 204),
+	"DELETE /users/{id}": async (user, id) => assert.equal((await del(`/users/${id}`, { token: admin.token })).status, 204),
+};
+let role;
+
+test("audit: ids in upper case, in every route that has one and at latchctl, are those in lower case, and the lines hold", async () => {
+	const { doc } = await openapi();
+	const routes = Object.entries(doc.paths).filter(([path]) => path.includes("{id}")).flatMap(([path, item]) => Object.keys(item).filter((word) => /^(get|put|post|patch|delete)$/.test(word)).map((method) => `${method.toUpperCase()} ${path}`));
+	assert.deepEqual(Object.keys(withId).sort(), routes.sort());
+	role = await newRole(admin);
+	const user = await newSession(), session = sidOf((await login(user)).access_token);
+	for (const ask of Object.values(withId))
+		await ask(user, user.id.toUpperCase(), session.toUpperCase());
+	assert.deepEqual(names(await of(user)).sort(), ["role.grant", "role.revoke", "session.end", "session.end_all", "session.login", "session.login", "user.delete", "user.enable", "user.profile", "user.register"]);
+	assert.deepEqual((await of(user, "&event=session.end")).map((item) => item.target), [session]);
+
+	const other = await newSession(), its = sidOf(other.token), upper = other.id.toUpperCase();
+	await ctlOk(["role", "grant", upper, role]);
+	await ctlOk(["role", "revoke", upper, role]);
+	await ctlOk(["session", "end", upper, its.toUpperCase()]);
+	await ctlOk(["user", "disable", upper]);
+	await ctlOk(["user", "delete", upper, "--yes"]);
+	assert.deepEqual((await of(other, "&event=session.end")).map((item) => item.target), [its]);
 	const done = await ctl(["audit", "verify"]);
 	assert.equal(done.code, 0, done.stdout);
 });

@@ -310,6 +310,18 @@ ids_are_uuid7_and_differ(void **state)
 }
 
 static void
+an_id_is_read_in_lower_case(void **state)
+{
+	struct uuid id;
+
+	(void)state;
+	assert_true(uuid_parse(STR("01932C07-209c-7c11-8B0E-6a3f5d2e9c4F"), &id));
+	assert_string_equal(id.text, "01932c07-209c-7c11-8b0e-6a3f5d2e9c4f");
+	assert_false(uuid_parse(STR("01932c07-209c-7c11-8b0e-6a3f5d2e9c4"), &id));
+	assert_false(uuid_parse((struct str){ 0 }, &id));
+}
+
+static void
 every_error_has_a_face(void **state)
 {
 	(void)state;
@@ -515,6 +527,7 @@ main(void)
 		cmocka_unit_test(times_are_written_and_read_in_utc),
 		cmocka_unit_test(times_agree_with_the_calendar_to_the_year_9999),
 		cmocka_unit_test(ids_are_uuid7_and_differ),
+		cmocka_unit_test(an_id_is_read_in_lower_case),
 		cmocka_unit_test(every_error_has_a_face),
 		cmocka_unit_test(a_field_is_complained_about_once_and_the_table_ends),
 		cmocka_unit_test(one_client_does_not_fill_the_queue),
