@@ -68,12 +68,14 @@ note(const struct role_work *work, enum audit_event event)
 	return audit_write(work->app, &(struct audit_entry){ .event = event, .subject = work->user, .target = work->name });
 }
 
+/* By exactly this name: the column compares without trailing blanks, and all else here compares with them. */
 static enum err
 find(struct db *db, struct str name, struct role *out, struct reason *why)
 {
 	const enum err err = roles_by_name(db, name, out);
+	const bool other = err == OK && !str_eq(str_of(out->name), name);
 
-	return err == ERR_NO_ROW ? not_found(why, "There is no such role.") : err;
+	return err == ERR_NO_ROW || other ? not_found(why, "There is no such role.") : err;
 }
 
 /* The lock, the role, and whether whoever acts holds what it permits. */

@@ -179,6 +179,19 @@ test("roles: latchctl gives, takes and lists them", async () => {
 	}
 });
 
+test("roles: a name with blanks behind it is nobody's, although the database compares without them", async () => {
+	const user = await newSession(), role = await newRole(admin), unused = await newRole(admin);
+	await ctlOk(["role", "grant", user.email, role]);
+	for (const words of [["grant", user.email, "admin "], ["grant", user.email, `${unused} `], ["revoke", user.email, `${role} `], ["delete", `${unused}  `, "--yes"], ["delete", "admin ", "--yes"], ["show", `${role} `]]) {
+		const done = await ctl(["role", ...words]);
+		assert.deepEqual([done.code, done.stderr], [3, "latchctl: There is no such role.\n"], words.join(" "));
+	}
+	assert.deepEqual(await sql(`SELECT CONCAT('[', role, ']') FROM user_roles WHERE user_id = ${q(user.id)}`), [[`[${role}]`]]);
+	assert.deepEqual((await me(user)).roles, [role]);
+	assert.equal((await get(`/roles/${unused}`, { token: admin.token })).status, 200);
+	assert.equal((await get(`/audit?subject=${user.id}&event=role.grant`, { token: admin.token })).json().items.length, 1);
+});
+
 test("roles: a session that was looked at as an administrator's is a plain user's with the next request after the role was taken", async () => {
 	const second = await newAdmin();
 	assert.equal(await status(get("/roles", { token: second.token })), 200);
