@@ -15,7 +15,7 @@
 /* clang-format off */
 static const struct command_option
 	opt_all = { "all", NULL, AT(all), "all that there are" },
-	opt_allow_admin = { "allow-admin", NULL, AT(allow_admin), "take lines that give somebody the role admin" },
+	opt_allow_roles = { "allow-roles", NULL, AT(allow_roles), "take lines that give roles with built-in permissions, such as admin" },
 	opt_ca = { "ca", "FILE", AT(ca), "with --url: the CA certificates (PEM) to trust, in the place of the system's" },
 	opt_description = { "description", "TEXT", AT(description), "what the role is for" },
 	opt_dry_run = { "dry-run", NULL, AT(dry_run), "say what would be done, and do nothing" },
@@ -183,7 +183,7 @@ const struct command commands[] = {
 	  .run = command_user_delete },
 	{ .name = "user import",
 	  .operands = "FILE",
-	  .options = { &opt_format, &opt_dry_run, &opt_allow_admin },
+	  .options = { &opt_format, &opt_dry_run, &opt_allow_roles },
 	  .help = "add the users of a file, with the password hashes that they have elsewhere",
 	  .run = command_user_import },
 	{ .name = "user export",

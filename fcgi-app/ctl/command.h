@@ -15,7 +15,7 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_MISSING = 3, EXIT_AWAY
 /* The values of the options that were given: false and NULL where one was not. */
 struct options {
 	const char *ca, *description, *format, *guard, *head, *login, *name, *url, *username;
-	bool all, allow_admin, dry_run, follow, generate_password, if_missing, json, now, yes;
+	bool all, allow_roles, dry_run, follow, generate_password, if_missing, json, now, yes;
 };
 
 /* An option that commands name in their rows. */

@@ -27,7 +27,6 @@ on_interrupt(int signal)
 
 struct import {
 	struct app *app;
-	bool allow_admin;
 	struct source source;
 	struct csv_columns columns;
 	struct arena arena;
@@ -160,7 +159,7 @@ read_line(struct import *import, struct str text)
 	}
 	enum err err = decode(import, text, &line, &why, &detail);
 	if (err == OK)
-		err = import_read(line, import->allow_admin, row, &why);
+		err = import_read(line, row, &why);
 	if (err == OK) {
 		check_seen(import, 'e', "email", row->user.email, at, &why);
 		check_seen(import, 'u', "username", row->user.username, at, &why);
@@ -279,7 +278,7 @@ command_user_import(struct app *app, const struct options *options, char **opera
 	const struct sigaction action = { .sa_handler = on_interrupt };
 
 	import.app = app;
-	import.allow_admin = options->allow_admin;
+	import.batch.allow_roles = options->allow_roles;
 	import.batch.dry_run = options->dry_run;
 	if (!arena_open(&import.arena, ARENA_SIZE))
 		return complain("out of memory");

@@ -92,9 +92,8 @@ static const struct stmt stmts[] = {
 	                     .sql = "DELETE FROM {role_permissions} WHERE role = ?",
 	                     .params = 1 },
 	[TIDY] = { .name = "roles tidy",
-	           .sql = "DELETE FROM {role_permissions} WHERE role = '" ROLE_ADMIN "' AND permission NOT IN "
-	                  "('users:read', 'users:write', 'roles:read', 'roles:write', 'sessions:write', 'audit:read', "
-	                  "'keys:write', 'providers:read', 'metrics:read') AND permission NOT IN "
+	           .sql = "DELETE FROM {role_permissions} WHERE role = '" ROLE_ADMIN "' AND "
+	                  "FIND_IN_SET(permission, '" PERMISSIONS_BUILT_IN "') = 0 AND permission NOT IN "
 	                  "(SELECT permission FROM (SELECT DISTINCT permission FROM {role_permissions} "
 	                  "WHERE role <> '" ROLE_ADMIN "') others)" },
 	[DELETE] = { .name = "roles delete", .sql = "DELETE FROM {roles} WHERE name = ?", .params = 1 },
@@ -259,4 +258,15 @@ roles_import(struct db *db, const struct user *const users[], size_t n)
 	for (size_t i = 0; i < n && err == OK; i++)
 		err = import_user(db, users[i], args, &rows);
 	return err == OK ? db_run_bulk(db, &stmts[IMPORT], args, rows) : err;
+}
+
+bool
+permissions_built_in(const char *permissions)
+{
+	struct str rest = str_of(permissions);
+
+	while (rest.p != NULL && rest.n > 0)
+		if (words_have(STR(PERMISSIONS_BUILT_IN), str_cut(&rest, ',')))
+			return true;
+	return false;
 }

@@ -12,6 +12,12 @@
 /* May do everything, and cannot be changed or removed. */
 #define ROLE_ADMIN "admin"
 
+/* What latch's own routes ask for. */
+#define PERMISSIONS_BUILT_IN \
+	"users:read,users:write,roles:read,roles:write,sessions:write,audit:read,keys:write,providers:read,metrics:read"
+/* Whether one of these words is among them. */
+bool permissions_built_in(const char *permissions);
+
 /* Of a name and a permission with their NUL (core/text.h: is_role_name, is_permission). With PERMISSIONS_MAX different ones
  * in all roles together, nobody's permissions are more than PERMISSIONS_SIZE. */
 enum { ROLE_SIZE = 33, PERMISSION_SIZE = 41, PERMISSIONS_MAX = 100, ROLES_MAX = 1000 };

@@ -9,8 +9,9 @@ const struct audit_event_row audit_events[AUDIT_EVENTS] = {
 	[AUDIT_REGISTER] = { "user.register", "an account was made", "ok",
 	                     "the new user; the administrator who made it; nobody with latchctl", "the new user", NONE },
 	[AUDIT_IMPORT] = { "user.import",
-	                   "accounts were brought along; each new administrator has a line of role.grant besides", "ok",
-	                   WHO, NONE, "how many, in one transaction" },
+	                   "accounts were brought along; each role with built-in permissions has a line of role.grant "
+	                   "besides",
+	                   "ok", WHO, NONE, "how many, in one transaction" },
 	[AUDIT_PROFILE] = { "user.profile",
 	                    "user name, name or phone number were changed; by an administrator also the e-mail address",
 	                    "ok", WHO, HIM, "which of them, with commas" },

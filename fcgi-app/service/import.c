@@ -80,7 +80,7 @@ read_password(const struct import_line *line, struct user *out, struct reason *w
 }
 
 enum err
-import_read(const struct import_line *line, bool allow_admin, struct import_row *out, struct reason *why)
+import_read(const struct import_line *line, struct import_row *out, struct reason *why)
 {
 	struct user *user = &out->user;
 
@@ -93,8 +93,6 @@ import_read(const struct import_line *line, bool allow_admin, struct import_row 
 	user->email_verified = line->email_verified.state == BOOL_TRUE;
 	if (!write_roles(line->roles, user->roles))
 		(void)reason_field(why, "roles", "too_many", "are too many: their names do not fit");
-	if (!allow_admin && words_have(str_of(user->roles), STR(ROLE_ADMIN)))
-		(void)reason_field(why, "roles", "forbidden", "have admin in them, which needs --allow-admin");
 	if (!str_copy(user->email, sizeof(user->email), line->email)
 	    || !str_copy(user->username, sizeof(user->username), line->username)
 	    || !str_copy(user->name, sizeof(user->name), line->name)
@@ -119,40 +117,48 @@ refuse(struct import_row *row, const char *field, const char *detail)
 	row->detail = detail;
 }
 
-/* Roles that have been looked for and found. */
+/* Roles that have been looked for and found, and whether they have built-in permissions. */
 struct known {
 	struct str names[IMPORT_ROLES_MAX];
+	bool built_in[IMPORT_ROLES_MAX];
 	size_t n;
 };
 
 /* Of a few different roles, one look each. ERR_NO_ROW. */
 static enum err
-find_role(struct db *db, struct known *known, struct str name)
+find_role(struct db *db, struct known *known, struct str name, bool *built_in)
 {
 	static struct role role;
 
 	for (size_t i = 0; i < known->n; i++)
-		if (str_eq(known->names[i], name))
+		if (str_eq(known->names[i], name)) {
+			*built_in = known->built_in[i];
 			return OK;
+		}
 	const enum err err = roles_by_name(db, name, &role);
-	if (err == OK && known->n < IMPORT_ROLES_MAX)
-		known->names[known->n++] = name;
+	*built_in = str_eq(name, STR(ROLE_ADMIN)) || (err == OK && permissions_built_in(role.permissions));
+	if (err == OK && known->n < IMPORT_ROLES_MAX) {
+		known->names[known->n] = name;
+		known->built_in[known->n++] = *built_in;
+	}
 	return err;
 }
 
+/* The file is somebody else's, and what its roles are called is too: here one may be as good as admin. */
 static enum err
-check_roles(struct db *db, struct import_batch *batch)
+check_roles(struct db *db, struct import_batch *batch, struct known *known)
 {
-	struct known known = { .n = 0 };
-
 	for (size_t i = 0; i < batch->n; i++) {
 		struct str rest = str_of(batch->rows[i].user.roles);
 		while (rest.n > 0) {
-			const enum err err = find_role(db, &known, str_cut(&rest, ','));
+			bool built_in;
+			const enum err err = find_role(db, known, str_cut(&rest, ','), &built_in);
 			if (err == ERR_NO_ROW)
 				refuse(&batch->rows[i], "roles", "name a role that there is not");
 			else if (err != OK)
 				return err;
+			else if (built_in && !batch->allow_roles)
+				refuse(&batch->rows[i], "roles", "have one with built-in permissions, which needs --allow-roles");
 		}
 	}
 	return OK;
@@ -229,19 +235,35 @@ add_all(struct db *db, struct import_batch *batch, const struct user *added[], s
 	return users_import(db, added, *n);
 }
 
-/* One line for the batch, and one for each new administrator: a line for every account would cost more than the accounts. */
+/* A line for each of his roles that has built-in permissions. */
 static enum err
-write_down(struct app *app, const struct user *const added[], size_t n)
+write_down_roles(struct app *app, const struct user *user, struct known *known)
+{
+	struct str rest = str_of(user->roles);
+	enum err err = OK;
+
+	while (rest.n > 0 && err == OK) {
+		const struct audit_entry entry = { .event = AUDIT_ROLE_GRANT,
+			                               .subject = &user->id,
+			                               .target = str_cut(&rest, ',') };
+		bool built_in;
+		err = find_role(app->db, known, entry.target, &built_in);
+		if (err == OK && built_in)
+			err = audit_write(app, &entry);
+	}
+	return err;
+}
+
+/* One line for the batch besides: one for every account would cost more than the accounts. */
+static enum err
+write_down(struct app *app, const struct user *const added[], size_t n, struct known *known)
 {
 	char how_many[32];
 	enum err err = OK;
 
 	(void)snprintf(how_many, sizeof(how_many), "%zu", n);
 	for (size_t i = 0; i < n && err == OK; i++)
-		if (words_have(str_of(added[i]->roles), STR(ROLE_ADMIN)))
-			err =
-				audit_write(app, &(struct audit_entry){
-									 .event = AUDIT_ROLE_GRANT, .subject = &added[i]->id, .target = STR(ROLE_ADMIN) });
+		err = write_down_roles(app, added[i], known);
 	if (err == OK && n > 0)
 		err = audit_write(app, &(struct audit_entry){ .event = AUDIT_IMPORT, .target = str_of(how_many) });
 	return err;
@@ -253,6 +275,7 @@ write(struct db *db, void *argument)
 	static const struct user *added[BULK_ROWS_MAX];
 	struct work *work = argument;
 	struct import_batch *batch = work->batch;
+	struct known known = { .n = 0 };
 	size_t n = 0;
 	enum err err = roles_lock(db);
 
@@ -262,13 +285,13 @@ write(struct db *db, void *argument)
 		batch->rows[i].field = batch->rows[i].detail = NULL;
 	}
 	if (err == OK)
-		err = check_roles(db, batch);
+		err = check_roles(db, batch, &known);
 	if (err == OK)
 		err = batch->singly ? add_singly(db, batch, added, &n) : add_all(db, batch, added, &n);
 	if (err == OK)
 		err = roles_import(db, added, n);
 	if (err == OK && !batch->dry_run)
-		err = write_down(work->app, added, n);
+		err = write_down(work->app, added, n, &known);
 	if (err != OK || !batch->dry_run)
 		return err;
 	work->done = true;

@@ -36,7 +36,8 @@ struct import_row {
 struct import_batch {
 	struct import_row rows[BULK_ROWS_MAX];
 	size_t n;
-	bool dry_run; /* all is done, and rolled back */
+	bool dry_run;     /* all is done, and rolled back */
+	bool allow_roles; /* also those with built-in permissions */
 	bool again;  /* it is not known whether it was committed: a row with the id that it was given here is there by it */
 	bool singly; /* the batch before had users that were there already: to be tried row by row at once */
 };
@@ -44,8 +45,7 @@ struct import_batch {
 enum { IMPORT_ROLES_MAX = 128 };
 
 /* Makes a row of a line whose fields are valid each for itself. ERR_FIELDS: why tells what is wrong with it as a whole. */
-enum err import_read(const struct import_line *line, bool allow_admin, struct import_row *out,
-                     struct reason *why) MUST_USE;
+enum err import_read(const struct import_line *line, struct import_row *out, struct reason *why) MUST_USE;
 
 /* Adds the batch's users, and sets each row's outcome. ERR_DB: nothing was done, or it is not known whether (a COMMIT without an
  * answer): to be called with

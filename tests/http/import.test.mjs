@@ -140,7 +140,7 @@ test("import: every line that is refused is named with its field and why, and th
 		[{ username: "a b" }, /^username must be/], [{ username: taken.username.toUpperCase() }, /^username is somebody else's$/], [{ username: good.username }, /^username is that of line 1 as well$/], [{ email: good.email.toUpperCase() }, /^email is that of line 1 as well$/],
 		[{ name: "\u0007" }, /^name must be/], [{ name: "x".repeat(201) }, /^name is too long$/], [{ phone_number: "12" }, /^phone_number must be/], [{ email_verified: "true" }, /^email_verified must be true or false$/],
 		[{ status: "deleted" }, /^status must be active, disabled or pending$/], [{ status: "active", password_hash: "" }, /^status cannot be active without/],
-		[{ roles: [unique("norole")] }, /^roles name a role that there is not$/], [{ roles: "x" }, /^roles must be an array/], [{ roles: ["A"] }, /^roles must be/], [{ roles: ["admin"] }, /^roles have admin in them, which needs --allow-admin$/], [{ roles: Array.from({ length: 20 }, (_, i) => `a-long-name-of-a-role-${i}`) }, /^roles are too many/],
+		[{ roles: [unique("norole")] }, /^roles name a role that there is not$/], [{ roles: "x" }, /^roles must be an array/], [{ roles: ["A"] }, /^roles must be/], [{ roles: ["admin"] }, /^roles have one with built-in permissions, which needs --allow-roles$/], [{ roles: Array.from({ length: 20 }, (_, i) => `a-long-name-of-a-role-${i}`) }, /^roles are too many/],
 		[{ created_at: "2023-02-29T00:00:00Z" }, /^created_at must be a time/], [{ created_at: "yesterday" }, /^created_at must be a time/], [{ last_login_at: "2023-01-01T25:00:00Z" }, /^last_login_at must be a time/],
 		[{ id: "x" }, /^id must be a UUIDv7$/], [{ id: "01932c07-209c-4c11-8b0e-6a3f5d2e9c41" }, /^id must be a UUIDv7$/], [{ id: taken.id }, /^id is somebody else's$/],
 		[{ password_hash: "plain text" }, /^password_hash is of a kind/], [`{"email":"${"x".repeat(70_000)}"}`, /^is longer than 64 KiB/],
@@ -177,12 +177,20 @@ test("import: a CSV file that does not name its columns, or that is none, is ref
 	assert.equal((await ctl(["user", "import"])).code, 2);
 });
 
-test("import: admin is given with --allow-admin alone, and the audit says so", async () => {
-	const email = uniqueEmail();
-	await imported([{ email, password_hash: hashOf("$2y$"), roles: ["admin"] }], ["--allow-admin"]);
-	assert.equal(await countOf(`email = ${q(email)} AND roles = 'admin'`), 1);
-	assert.deepEqual(await sql(`SELECT event, outcome, through, target FROM audit WHERE subject = (SELECT id FROM users WHERE email = ${q(email)})`), [["role.grant", "ok", "latchctl", "admin"]]);
-	await sql(`DELETE FROM users WHERE email = ${q(email)}`);
+test("import: a role with any built-in permission, admin above all, is given with --allow-roles alone, and the audit says so", async () => {
+	const admin = await newAdmin(), plain = await newRole(admin, ["articles:write"]), reader = await newRole(admin, ["articles:write", "audit:read"]);
+	const nine = await newRole(admin, ["users:read", "users:write", "roles:read", "roles:write", "sessions:write", "audit:read", "keys:write", "providers:read", "metrics:read"]);
+	const rows = [["admin"], [plain], [plain, reader], [nine]].map((roles) => ({ email: uniqueEmail(), password_hash: hashOf("$2y$"), roles }));
+	for (const args of [["--dry-run"], []]) {
+		const done = await importRows(rows, args);
+		assert.equal(done.code, 5, done.stdout);
+		assert.deepEqual(done.stderr.trim().split("\n"), [1, 3, 4].map((n) => `line ${n}: roles have one with built-in permissions, which needs --allow-roles`));
+	}
+	assert.equal(await countOf(`email IN (${rows.map((row) => q(row.email)).join()})`), 1);
+	await imported(rows.filter((row) => row !== rows[1]), ["--allow-roles"]);
+	const lines = async (row) => (await sql(`SELECT event, outcome, through, target FROM audit WHERE subject = (SELECT id FROM users WHERE email = ${q(row.email)})`)).map((line) => line.join(" "));
+	assert.deepEqual(await Promise.all(rows.map(lines)), [["role.grant ok latchctl admin"], [], [`role.grant ok latchctl ${reader}`], [`role.grant ok latchctl ${nine}`]]);
+	await sql(`DELETE FROM users WHERE email = ${q(rows[0].email)}`);
 });
 
 /* ---- Again, beside another, and half done -------------------------------------------------------------------------- */
