@@ -255,7 +255,8 @@ from_there(const struct ctx *c)
 {
 	const struct address *from = client_from(c);
 
-	return c->route->access == ACCESS_METRICS && from != NULL && address_in(&c->app->config.metrics_from, from);
+	return c->route->access == ACCESS_METRICS && from != NULL && !c->from_broken
+	    && address_in(&c->app->config.metrics_from, from);
 }
 
 /* ---- The body -------------------------------------------------------------------------------------------------- */
@@ -348,7 +349,8 @@ find_client(struct ctx *c)
 	const struct request *request = c->request;
 	char prefix[ADDRESS_SIZE] = "";
 
-	if (client_address(request->remote_addr, request->x_forwarded_for, &c->app->config.proxies, &c->from)) {
+	if (client_address(request->remote_addr, request->x_forwarded_for, &c->app->config.proxies, &c->from,
+	                   &c->from_broken)) {
 		address_format(&c->from, c->address);
 		address_prefix(&c->from, prefix);
 	}

@@ -43,6 +43,7 @@ struct ctx {
 	struct str role;            /* what stands at {role}; within the request's path */
 	char address[ADDRESS_SIZE]; /* the client's, as text; "" when it is not known */
 	struct address from;        /* the same */
+	bool from_broken; /* and it is a proxy's, which did not name whom it heard: good enough to count for, no more */
 	struct client client;
 	struct credential credential; /* CREDENTIAL_NONE where the route asks for none */
 	struct principal principal;   /* whose that is */

@@ -113,17 +113,48 @@ cut_last(struct str *rest)
 	return str_trim(last);
 }
 
+static bool
+is_port(struct str text)
+{
+	uint64_t n;
+
+	return text.n > 0 && parse_u64(text, &n) && n <= UINT16_MAX;
+}
+
+/* As IIS and Azure's gateways write it: IPv6 with a port has brackets, as what is behind its last colon may be its own. */
+static bool
+parse_hop(struct str text, struct address *out)
+{
+	const bool brackets = text.n > 0 && text.p[0] == '[';
+	struct str port = brackets ? (struct str){ text.p + 1, text.n - 1 } : text;
+
+	if (address_parse(text, out))
+		return true;
+	const struct str host = str_cut(&port, brackets ? ']' : ':');
+	const bool v6 = memchr(host.p, ':', host.n) != NULL;
+	if (port.p == NULL || brackets != v6 || !address_parse(host, out))
+		return false;
+	if (!brackets)
+		return is_port(port);
+	return port.n == 0 || (port.p[0] == ':' && is_port((struct str){ port.p + 1, port.n - 1 }));
+}
+
 bool
-client_address(struct str remote, struct str forwarded_for, const struct address_list *trusted, struct address *out)
+client_address(struct str remote, struct str forwarded_for, const struct address_list *trusted, struct address *out,
+               bool *broken)
 {
 	struct address hop;
+	bool good = true;
+	unsigned hops = 0;
 
+	*broken = false;
 	if (!address_parse(remote, out))
 		return false;
-	for (unsigned hops = 0; hops < ADDRESS_HOPS_MAX && forwarded_for.n > 0 && address_in(trusted, out); hops++) {
-		if (!address_parse(cut_last(&forwarded_for), &hop))
-			break;
-		*out = hop;
+	while (good && forwarded_for.n > 0 && address_in(trusted, out)) {
+		good = hops++ < ADDRESS_HOPS_MAX && parse_hop(cut_last(&forwarded_for), &hop);
+		if (good)
+			*out = hop;
 	}
+	*broken = !good;
 	return true;
 }

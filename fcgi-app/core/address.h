@@ -47,10 +47,12 @@ const char *address_range_parse(struct str text, struct address_range *out) MUST
 bool address_in(const struct address_list *list, const struct address *address);
 
 /* The client's address: `remote`, from which the request came; where that is in `trusted`, the last of `forwarded_for`
- * (X-Forwarded-For: each proxy adds at its end whom it heard) that is not. What is no address ends the walk at the last good
- * one, and so does the HOPS_MAXth. False: `remote` is none, as with a web server on a unix socket. */
+ * (X-Forwarded-For: each proxy adds at its end whom it heard, some with a port: "192.0.2.7:4711", "[2001:db8::1]:443") that is
+ * not. What is no address ends the walk at the last good one, and so does the HOPS_MAXth; *broken then says that this is a
+ * proxy which somebody stands behind, and that nobody is to be let in by it. False: `remote` is none, as with a web server on a
+ * unix socket. */
 enum { ADDRESS_HOPS_MAX = 32 };
 bool client_address(struct str remote, struct str forwarded_for, const struct address_list *trusted,
-                    struct address *out) MUST_USE;
+                    struct address *out, bool *broken) MUST_USE;
 
 #endif

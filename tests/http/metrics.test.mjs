@@ -55,6 +55,13 @@ test("metrics: who comes from metrics_addresses needs no credentials; who says s
 	assert.equal(await ask(open, "198.51.100.1", "192.0.2.7"), 401, "of a stranger");
 	assert.equal(await ask(behind, "127.0.0.1", "192.0.2.7"), 200, "of a trusted proxy");
 	assert.equal(await ask(behind, "127.0.0.1", "192.0.2.7, 198.51.100.1"), 401, "who writes it into the header himself");
+	/* The proxy is one of the addresses: it may ask itself, and whom it does not name may not. */
+	const itself = await Pool.start({ key_file, trusted_proxies: "127.0.0.1 10.0.0.0/8", metrics_addresses: "127.0.0.1 10.0.0.0/8" });
+	for (const forwarded of ["unknown", "unix:", "_hidden", "198.51.100.1, unknown", "unknown, 10.1.2.3", ",", "203.0.113.9 198.51.100.1", Array(40).fill("10.1.2.3").join()])
+		assert.equal(await ask(itself, "127.0.0.1", forwarded), 401, forwarded);
+	for (const [forwarded, status] of [[undefined, 200], ["10.1.2.3", 200], ["10.1.2.3:4711", 200], ["198.51.100.1:4711", 401], ["unknown, 198.51.100.1", 401]])
+		assert.equal(await ask(itself, "127.0.0.1", forwarded), status, forwarded);
+	await itself.stop();
 	/* It opens this route and no other. */
 	assert.equal((await open.ask("GET", "/roles", { from: "192.0.2.7" })).status, 401);
 	await each([closed, open, behind], (pool) => pool.stop());
