@@ -5,6 +5,7 @@
 struct oldest_row {
 	uint32_t n, warm;
 	struct chore_place last;
+	struct timestamp now;
 };
 
 /* A row of EXPLAIN. */
@@ -18,6 +19,7 @@ static const struct column oldest_columns[] = {
 	COLUMN(struct oldest_row, n),
 	COLUMN(struct oldest_row, last.text),
 	COLUMN(struct oldest_row, warm),
+	COLUMN(struct oldest_row, now),
 };
 static const struct column plan_columns[] = {
 	COLUMN(struct plan_row, id),         COLUMN(struct plan_row, select_type), COLUMN(struct plan_row, table),
@@ -46,7 +48,7 @@ enum { OLDEST, REMOVE, ESTIMATE, WAITING, KINDS };
 #define CHORE_STATEMENTS(index, label, table, only, key, warm) \
 	[(index) * KINDS + OLDEST] = { .name = label " oldest", \
 	  .sql = "SET STATEMENT max_statement_time = 0.04 FOR " \
-	         "SELECT COUNT(*), COALESCE(CAST(MAX(at) AS CHAR), ''), BIT_OR(warm) FROM " \
+	         "SELECT COUNT(*), COALESCE(CAST(MAX(at) AS CHAR), ''), BIT_OR(warm), UTC_TIMESTAMP(3) FROM " \
 	         "(SELECT " key " AS at, " warm " AS warm " OLD_SQL(table, only, key) " ORDER BY " key " LIMIT ?) oldest", \
 	  .params = 2, .columns = oldest_columns, .n = COUNT(oldest_columns) }, \
 	[(index) * KINDS + REMOVE] = { .name = label " remove", \
@@ -118,6 +120,12 @@ const struct chore chores[] = {
 const size_t chores_n = COUNT(chores);
 _Static_assert(COUNT(chores) == CHORES && COUNT(chores) <= CHORES_MAX, "a row for each chore");
 
+bool
+clocks_differ(int64_t ahead_ms)
+{
+	return ahead_ms > CLOCKS_DIFFER_MS || ahead_ms < -CLOCKS_DIFFER_MS;
+}
+
 struct chore_place
 chore_beginning(void)
 {
@@ -162,8 +170,11 @@ housekeeping_remove(struct db *db, const struct chore *chore, struct chore_place
 	/* One more than may be removed: whether there are more, and where they begin. */
 	enum err err = db_row(db, chore->oldest, ARGS(arg_text(place->text), arg_u64((uint64_t)most + 1)), &oldest);
 	out->look_us = clock_mono_us() - since_us;
-	if (err != OK || oldest.n == 0)
+	if (err != OK)
 		return err;
+	out->ahead_ms = oldest.now.ms - clock_now().ms;
+	if (oldest.n == 0 || clocks_differ(out->ahead_ms))
+		return OK;
 	/* Else the gaps in the key would be locked too, and a log-in's new row goes into one of them. Holds for the one statement
 	 * that follows. */
 	err = db_run_text(db, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED");

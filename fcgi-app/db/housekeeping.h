@@ -11,6 +11,11 @@
 
 enum { CHORES_MAX = 8, CHORE_SLICE_MAX = 2000 };
 
+/* What is old is so by two clocks, the database's and this machine's: one alone may be years ahead for a moment, or be set so by
+ * somebody. Where they are further from each other than this, nothing is removed. */
+enum { CLOCKS_DIFFER_MS = 600000 };
+bool clocks_differ(int64_t ahead_ms);
+
 /* A moment as the database writes it: where in its key a chore has come to. */
 struct chore_place {
 	char text[24];
@@ -45,10 +50,12 @@ enum err housekeeping_claim(struct db *db, const struct chore_due *due) MUST_USE
 enum err housekeeping_go_on(struct db *db, const struct chore *chore, const struct chore_place *reached) MUST_USE;
 
 /* Removes the oldest rows from a place on, at most `most` (up to CHORE_SLICE_MAX) of them, in a transaction of its own that
- * locks the rows it removes and nothing else. *place moves on where there are more. */
+ * locks the rows it removes and nothing else; none where clocks_differ. *place moves on where there are more. */
 struct slice {
 	uint64_t removed;
 	bool full; /* there are more */
+	/* Of the database's clock, as far as it was looked at: by how much it is ahead of this machine's. */
+	int64_t ahead_ms;
 	/* How long its two statements took, as seen from here: the one that looks, and the one that locks and removes. */
 	uint64_t look_us, remove_us;
 };

@@ -7,7 +7,7 @@
 #include "core/log.h"
 #include "service/app.h"
 
-enum { BATCH = 25, TRIM_MAX = 100, CLOCKS_DIFFER_MS = 600000 };
+enum { BATCH = 25, TRIM_MAX = 100 };
 
 #define SECRET_PURPOSE STR("latch audit secret v1")
 #define SECRET_LABEL STR("audit")
@@ -292,7 +292,15 @@ struct trim {
 	struct app *app;
 	uint32_t chain, most, removed;
 	bool more; /* there may be more in this chain */
+	int64_t ahead_ms;
 };
+
+/* A line's time is the database's, its id's that of the machine that wrote it: a line is as young as the younger of them. */
+static bool
+older(const struct audit_line *line, struct timestamp limit)
+{
+	return line->at.ms < limit.ms && uuid_time_ms(&line->id) < limit.ms;
+}
 
 /* How many of the lines at the chain's beginning are as they were written, and older than the limit; *head moves on. */
 static enum err
@@ -303,7 +311,7 @@ count_old(const struct app *app, struct timestamp limit, const struct audit_line
 
 	for (*old_out = 0; *old_out < n; ++*old_out) {
 		const struct audit_line *line = &lines[*old_out];
-		if (line->n != head->first || line->n > head->n || line->at.ms >= limit.ms)
+		if (line->n != head->first || line->n > head->n || !older(line, limit))
 			break;
 		const enum err err = audit_line_mac(app->audit.key, line, head->before, mac);
 		if (err != OK)
@@ -334,10 +342,13 @@ trim_chain(struct db *db, void *argument)
 	trim->more = false;
 	if (err == OK)
 		err = audit_head_check(app->audit.key, &locked.head, &good);
-	if (err != OK || !good)
+	const int64_t own_ms = clock_now().ms;
+	trim->ahead_ms = locked.now.ms - own_ms;
+	if (err != OK || !good || clocks_differ(trim->ahead_ms))
 		return err;
 	const uint32_t first = locked.head.first;
-	const struct timestamp limit = { locked.now.ms - app->config.audit_days * INT64_C(86400000) };
+	const int64_t earlier_ms = locked.now.ms < own_ms ? locked.now.ms : own_ms;
+	const struct timestamp limit = { earlier_ms - app->config.audit_days * INT64_C(86400000) };
 	err = audit_lines(db, trim->chain, first, lines, trim->most, &n);
 	if (err == OK)
 		err = count_old(app, limit, lines, n, &locked.head, &trim->removed);
@@ -375,8 +386,11 @@ audit_trim(struct app *app, uint32_t most, struct slice *out)
 	out->remove_us = clock_mono_us() - since_us;
 	if (err != OK)
 		return err;
-	app->audit.trim = trim.more ? trim.chain : trim.chain + 1;
+	out->ahead_ms = trim.ahead_ms;
+	out->full = !clocks_differ(trim.ahead_ms);
 	out->removed = trim.removed;
-	out->full = true;
+	app->audit.trim = trim.more ? trim.chain : trim.chain + 1;
+	if (!out->full)
+		app->audit.trim = 0;
 	return OK;
 }

@@ -38,6 +38,9 @@ gc_slice(struct app *app, const struct chore *chore, struct chore_place *place, 
 	const enum err err = chore->remove != NULL ? housekeeping_remove(db, chore, place, size->rows, out)
 	                                           : audit_trim(app, size->rows, out);
 
+	if (err == OK && clocks_differ(out->ahead_ms))
+		log_warn("clean-up of %s: the database's clock is %lld ms ahead of this machine's: nothing is removed",
+		         chore->what, (long long)out->ahead_ms);
 	*lost = err != OK && (db_locked_out(db) || db_timed_out(db));
 	if (err == OK || !db_locked_out(db))
 		*size = gc_size_next(*size, out, err != OK);

@@ -4,6 +4,7 @@ import { before, test } from "node:test";
 import { call, post } from "../lib/api.mjs";
 import { age } from "../lib/audit.mjs";
 import { ctl, ctlOk, logText, q, sleep, sql, until, up, workers } from "../lib/instance.mjs";
+import { administrator } from "../lib/operations.mjs";
 import { atOnce } from "../lib/sessions.mjs";
 import { login, newPassword, newUser, tryLogin, uniqueEmail } from "../lib/users.mjs";
 
@@ -125,5 +126,35 @@ test("audit: a line whose age was forged stays, and what lies behind it", async 
 	} finally {
 		await sql(`UPDATE audit SET at = at + INTERVAL 4000 DAY WHERE chain = ${chain} AND n IN (${first}, ${first + 1})`);
 	}
+	await holds();
+});
+
+test("clean-up: where the database's clock is a year from this machine's nothing is removed, and it says so", async () => {
+	const session = await login(user), counted = async () => (await sql("SELECT (SELECT COUNT(*) FROM audit), (SELECT COUNT(*) FROM sessions), (SELECT COUNT(*) FROM throttles)"))[0];
+	assert.equal((await tryLogin(user.email, "not that one")).status, 401);
+	for (const [days, times] of [[400, 4], [-400, 3]]) { /* behind, no line of the audit looks old */
+		const before = await counted();
+		await administrator(`SET GLOBAL init_connect = 'SET timestamp = UNIX_TIMESTAMP() + ${days} * 86400'`);
+		try {
+			const done = await ctl(["gc"]);
+			assert.equal(done.code, 0, done.stderr);
+			assert.match(done.stdout, /^0 rows removed /m);
+			assert.equal(done.stderr.match(/the database's clock is -?\d{11} ms ahead of this machine's: nothing is removed/g)?.length, times, done.stderr);
+		} finally {
+			await administrator("SET GLOBAL init_connect = ''");
+		}
+		assert.deepEqual(await counted(), before);
+	}
+	assert.equal((await call("POST", "/auth/logout", { token: session.access_token, json: {} })).status, 204);
+	await holds();
+});
+
+test("audit: a line that the database's clock dated too early stays as long as its id says", async () => {
+	const [chain, first] = await longest();
+	await age(chain, 4, 400, { ids: false });
+	await holds();
+	assert.match(await ctlOk(["gc"]), /^lines of the audit older than audit_days: 0 rows,/m);
+	assert.equal(await count(`chain = ${chain} AND n < ${first + 4}`), 4);
+	await age(chain, 4, -400, { ids: false });
 	await holds();
 });
