@@ -24,11 +24,12 @@ static const struct column secret_columns[] = { COLUMN(struct audit_secret, seal
 
 static const struct column chain_column = { COLUMN_U32, 0, sizeof(uint32_t) };
 
-#define LINE_SQL                                                                                                \
-	"SELECT a.id, a.at, a.chain, a.n, a.event, a.outcome, a.actor, a.subject, a.session, a.through, a.target, " \
-	"a.sealed, "                                                                                                \
-	"LOWER(HEX(a.mac)), COALESCE(LOWER(HEX((SELECT u.audit_key FROM {users} u WHERE u.id = COALESCE(a.actor, "  \
-	"a.subject)))), '') "                                                                                       \
+#define LINE_SQL                                                                                                 \
+	"SELECT a.id, a.at, a.chain, a.n, a.event, a.outcome, a.actor, a.subject, a.session, a.through, a.target, "  \
+	"a.sealed, "                                                                                                 \
+	"LOWER(HEX(a.mac)), COALESCE((SELECT COALESCE(LOWER(HEX(u.audit_key)), 'none') FROM {users} u WHERE u.id = " \
+	"COALESCE(a.actor, "                                                                                         \
+	"a.subject)), '') "                                                                                          \
 	"FROM {audit} a "
 #define HEAD_SQL "SELECT c.chain, c.first, c.n, LOWER(HEX(c.before_mac)), LOWER(HEX(c.mac)), LOWER(HEX(c.seal))"
 /* Two parameters: nothing is asked where it is NULL. */

@@ -23,7 +23,7 @@ struct audit_line {
 	struct bytes sealed;
 	char mac[AUDIT_MAC_SIZE];
 	/* Not of the line, and no MAC is over it: users.audit_key, in hexadecimal, of its actor, else of its subject; "" where there
-	 * is none. */
+	 * is no such user, "none" where he has none. */
 	char key[33];
 };
 

@@ -139,17 +139,38 @@ audit_hide(const struct master_key *secret, const struct client *client, struct 
 	return err;
 }
 
+/* Of somebody whose row is gone, and his key with it. */
+static bool
+lost(const struct audit_line *line)
+{
+	return line->key[0] == '\0' && (line->actor.text[0] != '\0' || line->subject.text[0] != '\0');
+}
+
+static enum err
+open_line(const struct master_key *secret, const struct audit_line *line, struct bytes *out)
+{
+	char purpose[PURPOSE_SIZE];
+
+	return unseal(secret, purpose_of(line, purpose), str_of(line->id.text), &line->sealed, out);
+}
+
+bool
+audit_opens(const struct master_key *secret, const struct audit_line *line)
+{
+	struct bytes plain;
+	const bool good = line->sealed.n == 0 || lost(line) || open_line(secret, line, &plain) == OK;
+
+	explicit_bzero(&plain, sizeof(plain));
+	return good;
+}
+
 void
 audit_show(const struct master_key *secret, const struct audit_line *line, struct audit_from *out)
 {
-	char purpose[PURPOSE_SIZE];
 	struct bytes plain;
-	const bool lost = line->key[0] == '\0' && (line->actor.text[0] != '\0' || line->subject.text[0] != '\0');
 
 	*out = (struct audit_from){ 0 };
-	if (line->sealed.n == 0 || lost)
-		return;
-	if (unseal(secret, purpose_of(line, purpose), str_of(line->id.text), &line->sealed, &plain) != OK)
+	if (line->sealed.n == 0 || lost(line) || open_line(secret, line, &plain) != OK)
 		return;
 	const char *text = (const char *)plain.p;
 	const size_t ip = plain.n > 0 ? plain.p[0] : 0;

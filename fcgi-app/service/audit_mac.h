@@ -42,6 +42,8 @@ struct audit_from {
 
 /* Into line->sealed, by line->id and line->key ("": the secret alone). Nothing where there is nothing to hide. */
 enum err audit_hide(const struct master_key *secret, const struct client *client, struct audit_line *line) MUST_USE;
+/* Whether what is sealed opens, where there is something and the user has a row. */
+bool audit_opens(const struct master_key *secret, const struct audit_line *line) MUST_USE;
 /* "" where there was nothing, or it cannot be opened any more. */
 void audit_show(const struct master_key *secret, const struct audit_line *line, struct audit_from *out);
 

@@ -79,6 +79,27 @@ note_place(struct audit_verify *v, uint32_t chain, uint32_t n, const char *mac)
 		memcpy(asked->mac, mac, sizeof(asked->mac));
 }
 
+/* No MAC is over users.audit_key. Somebody who was deleted may have come again with his id, by an import, and a key of his own. */
+static enum err
+check_sealed(struct app *app, struct audit_verify *v, const struct audit_line *line)
+{
+	const struct uuid *whose = line->actor.text[0] != '\0' ? &line->actor : &line->subject;
+	const struct audit_filter deletion = { .subject = str_of(whose->text),
+		                                   .event = str_of(audit_events[AUDIT_DELETE].name) };
+	struct audit_line later;
+	size_t n = 0;
+	enum err err = OK;
+
+	if (audit_opens(&app->audit.secret, line))
+		return OK;
+	if (whose->text[0] != '\0')
+		err = audit_find(app->db, &deletion, STR(UUID_MAX), STR(UUID_NIL), &later, 1, &n);
+	if (err == OK && n == 0)
+		fault(v, "chain %u line %u (%s): its address and agent do not open, as the audit_key of user %s was exchanged",
+		      line->chain, line->n, line->id.text, whose->text);
+	return err;
+}
+
 static enum err
 check_line(struct app *app, struct audit_verify *v, struct audit_walk *walk, const struct audit_head *head,
            const struct audit_line *line)
@@ -108,7 +129,7 @@ check_line(struct app *app, struct audit_verify *v, struct audit_walk *walk, con
 	}
 	if (!good)
 		fault(v, "chain %u line %u (%s): altered", walk->chain, line->n, line->id.text);
-	return err;
+	return err == OK && good ? check_sealed(app, v, line) : err;
 }
 
 /* The chain's row: whether it is what was written, and where its lines begin by now. */

@@ -184,6 +184,25 @@ test("audit: latchctl retires a key, with a line that says so", async () => {
 	assert.deepEqual(await lines(`event = 'key.retire' AND target = ${q(older)}`), [["key.retire", "ok", null, null, null, "latchctl", older]]);
 });
 
+/* Of users, not of the audit: what opens the address and agent of who acted. */
+test("audit: a user's key that was exchanged shows at each line that it does not open; one that came with a new row for a deleted user's id does not", async () => {
+	const user = await newSession(), other = await newUser();
+	await del("/users/me/sessions", { token: user.token });
+	const ids = (await sql(`SELECT id, chain, n FROM audit WHERE subject = ${q(user.id)} AND sealed IS NOT NULL ORDER BY chain, n`));
+	assert.equal(ids.length, 3);
+	const [[kept]] = await sql(`SELECT HEX(audit_key) FROM users WHERE id = ${q(user.id)}`);
+	for (const key of ["RANDOM_BYTES(16)", `(SELECT audit_key FROM users WHERE id = ${q(other.id)})`]) {
+		await sql(`UPDATE users SET audit_key = ${key} WHERE id = ${q(user.id)}`);
+		const said = await faults();
+		await sql(`UPDATE users SET audit_key = UNHEX('${kept}') WHERE id = ${q(user.id)}`);
+		assert.deepEqual(said, ids.map(([id, chain, n]) => `chain ${chain} line ${n} (${id}): its address and agent do not open, as the audit_key of user ${user.id} was exchanged`));
+	}
+	assert.deepEqual(await faults(), []);
+	await ctlOk(["user", "delete", user.id, "--yes"]);
+	assert.equal((await importRows([{ id: user.id, email: user.email }])).code, 0);
+	assert.deepEqual(await faults(), []);
+});
+
 /* ---- Tampering ------------------------------------------------------------------------------------------------------- */
 
 /** Does something to the tables, sees what shows, and puts everything back. */
