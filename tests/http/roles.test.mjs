@@ -110,7 +110,7 @@ test("roles: /auth/verify and new access tokens name them; who is remembered has
 	assert.deepEqual(claims(fresh.access_token).roles, [second]);
 });
 
-test("roles: nobody gives, takes, makes or changes what he does not hold himself", async () => {
+test("roles: nobody gives, takes, makes or changes a permission that he does not hold himself; a role without any is anybody's with roles:write", async () => {
 	const helper = await newHolder(admin, ["roles:write", "roles:read", "x:y"]), other = await newUser();
 	const [less, more] = [await newRole(admin, ["x:y"]), await newRole(admin, ["x:y", "users:write"])];
 	const as = { token: helper.token };
@@ -128,6 +128,9 @@ test("roles: nobody gives, takes, makes or changes what he does not hold himself
 	assert.deepEqual((await get(`/roles/${more}`, as)).json().permissions, ["users:write", "x:y"]);
 	assert.deepEqual((await me(helper)).permissions, ["roles:read", "roles:write", "x:y"]);
 	assert.equal(await status(patch(`/roles/${less}`, { ...as, json: { description: "mine" } })), 200);
+	const name = await newRole(admin);
+	assert.equal(await status(put(`/users/${helper.id}/roles/${name}`, as)), 204);
+	assert.equal((await verify(helper.token)).headers["x-auth-roles"], [helper.role, name].sort().join());
 });
 
 test("roles: a role that somebody has stays", async () => {
