@@ -58,6 +58,8 @@ bool help_group(FILE *out, const char *word);
 int complain_err(const struct app *app, enum err err, const struct reason *why);
 /* Returns EXIT_FAILED. */
 int complain(const char *sentence);
+/* The same about a text that is somebody else's, cut short, with a question mark for each byte of what is not to be shown. */
+int complain_of(const char *what, struct str text);
 
 /* A service call needs a connection; false, with a complaint, when there is none: EXIT_AWAY. */
 bool connected(struct app *app) MUST_USE;

@@ -197,7 +197,7 @@ read_columns(struct import *import)
 		return false;
 	}
 	if (unknown.p != NULL)
-		(void)fprintf(stderr, "latchctl: columns that are not taken: %.*s\n", (int)unknown.n, unknown.p);
+		(void)complain_of("columns that are not taken", unknown);
 	return true;
 }
 

@@ -6,12 +6,28 @@
 
 #include "auth/base64.h"
 #include "core/random.h"
+#include "core/text.h"
 #include "ctl/command.h"
+
+enum { FOREIGN_POINTS_MAX = 200 };
 
 int
 complain(const char *sentence)
 {
 	(void)fprintf(stderr, "latchctl: %s\n", sentence);
+	return EXIT_FAILED;
+}
+
+int
+complain_of(const char *what, struct str text)
+{
+	const struct str shown = text_shown(text, FOREIGN_POINTS_MAX);
+	const size_t n = shown.p != NULL ? shown.n : text.n < FOREIGN_POINTS_MAX ? text.n : FOREIGN_POINTS_MAX;
+
+	(void)fprintf(stderr, "latchctl: %s: ", what);
+	for (size_t i = 0; i < n; i++)
+		(void)fputc(shown.p != NULL || (text.p[i] >= ' ' && text.p[i] <= '~') ? text.p[i] : '?', stderr);
+	(void)fputs(n < text.n ? "...\n" : "\n", stderr);
 	return EXIT_FAILED;
 }
 

@@ -155,6 +155,21 @@ test("import: every line that is refused is named with its field and why, and th
 	await login({ email: good.email, password: PLAIN });
 });
 
+test("import: a file's heading cannot steer the terminal, nor fill it", async () => {
+	const told = async (heading) => {
+		const done = await importText(`email,${heading}\n${uniqueEmail()}${heading.replace(/[^,]+/g, "1").replace(/^/, ",")}\n`, ["--dry-run"]);
+		assert.equal(done.code, 0, done.stderr);
+		assert.equal(done.stderr.split("\n").length, 2, "one line");
+		return /^latchctl: columns that are not taken: (.*)\n$/.exec(done.stderr)[1];
+	};
+	assert.equal(await told("Straße,Größe"), "Straße, Größe");
+	assert.equal(await told("\x1b]0;gone\x07\x1b[31mboo"), "?]0;gone??[31mboo");
+	assert.equal(await told("a\u009b31mb"), "a??31mb");
+	assert.equal(await told('"two\nlines"'), "two?lines");
+	assert.equal(await told("x".repeat(5000)), `${"x".repeat(200)}...`);
+	assert.equal(await told("ß".repeat(201)), `${"ß".repeat(200)}...`);
+});
+
 test("import: all that is wrong with a line is told at once", async () => {
 	const done = await importRows([{ email: "x", username: "", phone_number: "1", password_hash: "no" }]);
 	for (const field of ["email", "username", "phone_number"])
