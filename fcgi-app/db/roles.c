@@ -214,7 +214,8 @@ change_user(struct db *db, int stmt, const struct uuid *user, struct str name)
 {
 	const enum err err = db_run(db, &stmts[stmt], ARGS(arg_uuid(user), arg_str(name)), NULL);
 
-	return err == OK ? db_run(db, &stmts[WRITE_DOWN], ARGS(arg_uuid(user)), NULL) : err;
+	/* GRANT ignores that there is no such user. */
+	return err == OK ? db_run_one(db, &stmts[WRITE_DOWN], ARGS(arg_uuid(user))) : err;
 }
 
 enum err

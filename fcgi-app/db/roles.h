@@ -69,7 +69,8 @@ enum err roles_delete(struct db *db, struct str name) MUST_USE;
 enum err roles_users(struct db *db, struct str name, uint32_t most, uint32_t *out) MUST_USE;
 enum err roles_other_admins(struct db *db, const struct uuid *user, uint32_t *out) MUST_USE;
 
-/* Gives or takes a role; that it is so already is no error. Nothing is changed where the role is not there. */
+/* Gives or takes a role; that it is so already is no error. Nothing is changed where the role is not there. ERR_NO_ROW: the user
+ * is gone. */
 enum err roles_grant(struct db *db, const struct uuid *user, struct str name) MUST_USE;
 enum err roles_revoke(struct db *db, const struct uuid *user, struct str name) MUST_USE;
 

@@ -259,10 +259,8 @@ role_list(struct app *app, struct str after, struct role *out, size_t max, size_
 /* ---- Who has them ------------------------------------------------------------------------------------------------- */
 
 static enum err
-find_user(struct db *db, const struct role_work *work, struct holder *out)
+user_found(const struct role_work *work, enum err err)
 {
-	const enum err err = roles_holder(db, work->user, out);
-
 	return err == ERR_NO_ROW ? not_found(work->why, "There is no such user.") : err;
 }
 
@@ -274,12 +272,13 @@ grant(struct db *db, void *argument)
 	enum err err = begin(db, work);
 
 	if (err == OK)
-		err = find_user(db, work, &user);
+		err = user_found(work, roles_holder(db, work->user, &user));
 	if (err != OK || words_have(str_of(user.roles), work->name))
 		return err;
 	if (str_of(user.roles).n + 1 + work->name.n >= sizeof(user.roles))
 		return conflict(work->why, "role", "too_many", "is one more than a user can have: their names do not fit");
-	err = roles_grant(db, work->user, work->name);
+	/* The lock of the roles keeps nobody without roles from removing his account meanwhile. */
+	err = user_found(work, roles_grant(db, work->user, work->name));
 	return err == OK ? note(work, AUDIT_ROLE_GRANT) : err;
 }
 
@@ -300,13 +299,13 @@ revoke(struct db *db, void *argument)
 	enum err err = begin(db, work);
 
 	if (err == OK)
-		err = find_user(db, work, &user);
+		err = user_found(work, roles_holder(db, work->user, &user));
 	if (err != OK || !words_have(str_of(user.roles), work->name))
 		return err;
 	if (str_eq(work->name, STR(ROLE_ADMIN)))
 		err = role_spare_admin(db, work->user, user.roles);
 	if (err == OK)
-		err = roles_revoke(db, work->user, work->name);
+		err = user_found(work, roles_revoke(db, work->user, work->name));
 	return err == OK ? note(work, AUDIT_ROLE_REVOKE) : err;
 }
 

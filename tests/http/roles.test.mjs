@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { call, del, expectErrors, expectProblem, get, patch, post, put } from "./lib/api.mjs";
-import { ctl, ctlOk, q, sql, until } from "./lib/instance.mjs";
+import { ctl, ctlOk, hold, q, sql, until } from "./lib/instance.mjs";
 import { verify } from "./lib/sessions.mjs";
 import { login, newAdmin, newHolder, newRole, newSession, newUser, statusOf, unique } from "./lib/users.mjs";
 
@@ -146,6 +146,16 @@ test("roles: nobody and nothing is not found", async () => {
 		expectProblem(await how(`/users/${nobody}/roles/${role}`, { token: admin.token }), "not_found");
 		expectProblem(await how(`/users/${admin.id}/roles/${unique("r")}`, { token: admin.token }), "not_found");
 	}
+});
+
+test("roles: one that is given to somebody who is just removing himself is given to nobody, and nothing is written down", async () => {
+	const user = await newSession(), role = await newRole(admin);
+	/* His row is gone, but not for others yet: the grant sees it, and then waits for it. */
+	const { released } = await hold(`DELETE FROM users WHERE id = ${q(user.id)}`, 0.5);
+	const answer = await put(`/users/${user.id}/roles/${role}`, { token: admin.token });
+	await released;
+	expectProblem(answer, "not_found");
+	assert.equal((await sql(`SELECT COUNT(*) FROM audit WHERE subject = ${q(user.id)} AND event = 'role.grant'`))[0][0], "0");
 });
 
 test("roles: their names have room for 255 characters, and one more role is refused with nothing changed", async () => {
