@@ -17,7 +17,8 @@
 #include "service/keys.h"
 
 /* A body of 64 KiB is in there once as it came and once decoded; the OpenAPI document is smaller. */
-enum { ARENA_SIZE = 512 * 1024 };
+/* A page of 200 roles has 5 KB of each as a row, and at most as much again of each as JSON. */
+enum { ARENA_SIZE = 4 * 1024 * 1024 };
 
 enum { FAILED_BOOT_S = 2 };
 

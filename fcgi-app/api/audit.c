@@ -56,8 +56,6 @@ static const struct field query_fields[] = {
 };
 const struct schema audit_query = SCHEMA("AuditQuery", struct audit_query, query_fields);
 
-enum { AUDIT_SHOWN = 100 }; /* of 1.2 KB each, and as much in JSON */
-
 static struct timestamp
 time_of(struct str text)
 {
@@ -75,7 +73,7 @@ audit_show_lines(struct ctx *c)
 		                                 .event = query->event,
 		                                 .since = time_of(query->since),
 		                                 .until = time_of(query->until) };
-	const size_t asked = page_limit(&query->page), limit = asked < AUDIT_SHOWN ? asked : AUDIT_SHOWN;
+	const size_t limit = page_limit(&query->page);
 	struct audit_item *rows = arena_alloc(c->arena, (limit + 1) * sizeof(*rows));
 	size_t n;
 

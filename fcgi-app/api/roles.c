@@ -18,13 +18,11 @@ static const struct field page_fields[] = {
 };
 const struct schema role_page_query = SCHEMA("RolePageQuery", struct page_query, page_fields);
 
-enum { ROLES_SHOWN = 40 }; /* of 5 KB each */
-
 enum err
 roles_show(struct ctx *c)
 {
 	const struct page_query *query = c->query;
-	const size_t asked = page_limit(query), limit = asked < ROLES_SHOWN ? asked : ROLES_SHOWN;
+	const size_t limit = page_limit(query);
 	struct role *rows = arena_alloc(c->arena, (limit + 1) * sizeof(*rows));
 	size_t n;
 

@@ -8,8 +8,6 @@ const struct schema user_out = SCHEMA("UserResponse", struct user, user_fields);
 
 /* ---- GET /users ---------------------------------------------------------------------------------------------------- */
 
-enum { USERS_SHOWN = 100 }; /* of up to 2 KB each, once as rows and once as JSON */
-
 struct users_query {
 	struct user_filter filter;
 	struct page_query page;
@@ -33,9 +31,9 @@ enum err
 users_show(struct ctx *c)
 {
 	const struct users_query *query = c->query;
-	const size_t asked = page_limit(&query->page), limit = asked < USERS_SHOWN ? asked : USERS_SHOWN;
 	struct user_page found;
-	const enum err err = user_list(c->app, &query->filter, query->page.cursor, limit, c->arena, &found, &c->why);
+	const enum err err =
+		user_list(c->app, &query->filter, query->page.cursor, page_limit(&query->page), c->arena, &found, &c->why);
 
 	if (err != OK)
 		return err;

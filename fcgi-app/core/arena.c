@@ -3,7 +3,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { ARENA_ALIGN = _Alignof(max_align_t) };
+/* What is in use beyond that after a request, which few need, the system gets back: a multiple of every page size. */
+enum { ARENA_ALIGN = _Alignof(max_align_t), ARENA_KEPT = 512 * 1024 };
 
 bool
 arena_open(struct arena *arena, size_t size)
@@ -49,5 +50,7 @@ void
 arena_reset(struct arena *arena)
 {
 	explicit_bzero(arena->base, arena->used);
+	if (arena->used > ARENA_KEPT)
+		(void)madvise(arena->base + ARENA_KEPT, arena->size - ARENA_KEPT, MADV_DONTNEED);
 	arena->used = 0;
 }

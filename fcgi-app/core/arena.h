@@ -3,7 +3,7 @@
  *
  * A fixed block, mapped at boot and kept out of core files. What a request allocates is given back all at once by
  * arena_reset, which wipes it: so a handler returns early without cleaning up, and a password does not outlive its
- * request.
+ * request. What it does not touch of the block costs no memory.
  */
 #ifndef LATCH_CORE_ARENA_H
 #define LATCH_CORE_ARENA_H

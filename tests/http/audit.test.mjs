@@ -39,6 +39,18 @@ test("audit: what somebody does is there, newest first, with who, whom, where fr
 	assert.ok(Math.abs(Date.parse(items[0].at) - Date.now()) < 60_000);
 });
 
+test("audit: a page has as many as are asked for, up to 200, and 50 by itself", async () => {
+	const user = await newSession();
+	const headers = { ...FROM, "User-Agent": "\"long".repeat(60) };
+	for (let i = 0; i < 205; i++)
+		assert.equal((await patch("/users/me", { token: user.token, json: { name: `N${i}` }, headers })).status, 200);
+	for (const [more, n] of [["&limit=200", 200], ["&limit=199", 199], ["", 50]]) {
+		const { items, next_cursor } = await ask(`?subject=${user.id}&event=user.profile${more}`);
+		assert.equal(items.length, n);
+		assert.equal(next_cursor, items.at(-1).id);
+	}
+});
+
 test("audit: a name that nobody has is refused with a line that does not say it", async () => {
 	const name = uniqueEmail("nobody"), since = new Date(Date.now() - 1000).toISOString(), headers = { ...FROM, "User-Agent": unique("nobody-agent") };
 	assert.equal((await call("POST", "/auth/login", { json: { email: name, password: newPassword() }, headers })).status, 401);

@@ -140,6 +140,25 @@ test("roles: a role that somebody has stays", async () => {
 	assert.equal(await status(del(`/roles/${role}`, { token: admin.token })), 204);
 });
 
+test("roles: a page has as many as are asked for, up to 200, and 50 by itself, however much each permits and says", async () => {
+	const mark = unique("lim"), description = "🖋".repeat(200), words = Array.from({ length: 90 }, (_, i) => `${String(i + 10).padStart(19, "p")}:${"x".repeat(20)}`);
+	await sql(`INSERT INTO roles (name, description, created_at, updated_at) SELECT CONCAT('${mark}-', LPAD(seq, 3, '0')), '${description}', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) FROM seq_1_to_205;
+		INSERT INTO role_permissions (role, permission) SELECT name, word FROM roles, (${words.map((word) => `SELECT '${word}' AS word`).join(" UNION ALL ")}) words WHERE name LIKE '${mark}-%'`);
+	try {
+		const page = async (query) => (await get(`/roles?cursor=${mark}${query}`, { token: admin.token })).json();
+		for (const [query, n] of [["&limit=200", 200], ["&limit=199", 199], ["&limit=1", 1], ["", 50]]) {
+			const { items, next_cursor } = await page(query);
+			assert.equal(items.length, n, query);
+			assert.equal(next_cursor, items.at(-1).name);
+			assert.deepEqual(items.map(({ name }) => name), Array.from({ length: n }, (_, i) => `${mark}-${String(i + 1).padStart(3, "0")}`));
+			for (const role of items)
+				assert.deepEqual([role.description, role.permissions], [description, words]);
+		}
+	} finally {
+		await sql(`DELETE FROM roles WHERE name LIKE '${mark}-%'`);
+	}
+});
+
 test("roles: nobody and nothing is not found", async () => {
 	const role = await newRole(admin), nobody = "01932c07-209c-7c11-8b0e-6a3f5d2e9c41";
 	for (const how of [put, del]) {

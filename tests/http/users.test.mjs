@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import { call, del, expectErrors, expectProblem, get, patch, post, TIME, UUID7 } from "./lib/api.mjs";
-import { ctlOk, hold, logText, q, sql } from "./lib/instance.mjs";
+import { ctlOk, hold, logText, q, sql, until } from "./lib/instance.mjs";
 import { cookieLogin, setCookie } from "./lib/sessions.mjs";
 import { login, newAdmin, newHolder, newPassword, newRole, newSession, newUser, statusOf, tryLogin, unique, uniqueEmail } from "./lib/users.mjs";
 
@@ -385,6 +385,21 @@ test("users: names that compare as the same are each on a page, one a page", asy
 	for (const name of [`${mark} é`, `${mark} E`, `${mark} e`, `${mark} È`, `${mark} e `])
 		ids.push((await newUser({ name })).id);
 	assert.deepEqual((await all({ query: mark, limit: "1" })).sort(), ids.sort());
+});
+
+test("users: a page has as many as are asked for, up to 200, and 50 by itself, where there is time, and however long their names are", async () => {
+	const mark = unique("full"), name = "\\".repeat(150) + "🖋".repeat(50);
+	await sql(`INSERT INTO users (id, email, name, roles, password_hash, created_at, updated_at) SELECT CONCAT('01932c07-209c-7c11-8', LPAD(seq, 3, '0'), '-', LEFT(MD5('${mark}'), 12)), CONCAT('${mark}', seq, '@${"x".repeat(60)}.${"y".repeat(60)}.example'), ${q(name)}, '', '', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) FROM seq_1_to_205`);
+	try {
+		for (const [limit, n] of [["200", 200], ["199", 199], [undefined, 50]])
+			await until(async () => {
+				const { items, next_cursor } = await list(limit === undefined ? {} : { limit });
+				assert.ok(items.length <= n && next_cursor !== null);
+				return items.length === n && items.filter((item) => item.name === name).length > n - 10;
+			}, 20_000, `a page of ${n}`);
+	} finally {
+		await sql(`DELETE FROM users WHERE email LIKE '${mark}%'`);
+	}
 });
 
 test("users: a query, status, role, limit or cursor that is none is refused by its name", async () => {
