@@ -57,12 +57,17 @@ complain_err(const struct app *app, enum err err, const struct reason *why)
 bool
 connected(struct app *app)
 {
+	if (db_begin_request(app->db) != OK) {
+		(void)fprintf(stderr, "latchctl: database: %s%s\n", db_error(app->db),
+		              db_schema_disagrees(app->db) ? " (run latchctl migrate)" : "");
+		return false;
+	}
 	/* Without the audit's secret nothing is changed that would have to be written down, and each such command says so. */
-	if (db_begin_request(app->db) == OK)
-		return audit_ready(app) != ERR_INTERNAL || complain("out of memory") == EXIT_OK;
-	(void)fprintf(stderr, "latchctl: database: %s%s\n", db_error(app->db),
-	              db_schema_disagrees(app->db) ? " (run latchctl migrate)" : "");
-	return false;
+	if (audit_ready(app) == ERR_INTERNAL) {
+		(void)complain("out of memory");
+		return false;
+	}
+	return true;
 }
 
 /* One line without its newline; false at the end of input or when it does not fit. */
