@@ -86,8 +86,11 @@ static const struct stmt stmts[] = {
 	                    "WHERE name = ?",
 	             .params = 2 },
 	[PERMIT] = { .name = "roles permit",
-	             .sql = "INSERT IGNORE INTO {role_permissions} (role, permission) VALUES (?, ?), ('" ROLE_ADMIN "', ?)",
-	             .params = 3 },
+	             /* No word has in it what would end a string of JSON. */
+	             .sql = "INSERT IGNORE INTO {role_permissions} (role, permission) SELECT r.name, p.word FROM {roles} r JOIN "
+	                    "JSON_TABLE(CONCAT('[\"', REPLACE(?, ',', '\",\"'), '\"]'), '$[*]' COLUMNS (word VARCHAR(40) "
+	                    "CHARACTER SET ascii COLLATE ascii_bin PATH '$')) p WHERE r.name IN (?, '" ROLE_ADMIN "')",
+	             .params = 2 },
 	[PERMIT_NOTHING] = { .name = "roles permit nothing",
 	                     .sql = "DELETE FROM {role_permissions} WHERE role = ?",
 	                     .params = 1 },
@@ -174,9 +177,9 @@ roles_change(struct db *db, struct str name, struct str description)
 }
 
 enum err
-roles_permit(struct db *db, struct str name, struct str permission)
+roles_permit(struct db *db, struct str name, struct str permissions)
 {
-	return db_run(db, &stmts[PERMIT], ARGS(arg_str(name), arg_str(permission), arg_str(permission)), NULL);
+	return db_run(db, &stmts[PERMIT], ARGS(arg_str(permissions), arg_str(name)), NULL);
 }
 
 enum err

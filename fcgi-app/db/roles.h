@@ -56,8 +56,8 @@ enum err roles_count(struct db *db, struct roles_count *out) MUST_USE;
 enum err roles_insert(struct db *db, struct str name, struct str description) MUST_USE;
 /* An absent description stays as it is. ERR_NO_ROW. */
 enum err roles_change(struct db *db, struct str name, struct str description) MUST_USE;
-/* A permission more for a role, and for admin. That it has it already is no error. */
-enum err roles_permit(struct db *db, struct str name, struct str permission) MUST_USE;
+/* More permissions (words, at least one) for a role, and for admin. That it has some already is no error. */
+enum err roles_permit(struct db *db, struct str name, struct str permissions) MUST_USE;
 /* No permissions for a role any more. */
 enum err roles_permit_nothing(struct db *db, struct str name) MUST_USE;
 /* Takes from admin what no other role permits, and latch itself does not ask for. */

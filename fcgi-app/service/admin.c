@@ -65,10 +65,11 @@ static enum err
 write_new(struct db *db, void *argument)
 {
 	const struct admin_work *work = argument;
+	struct holder actor;
 	enum err err = roles_lock(db);
 
 	if (err == OK)
-		err = role_may(db, work->by, STR("users:write"), "", work->why);
+		err = role_actor(db, work->by, STR("users:write"), &actor);
 	if (err == OK)
 		err = users_insert(db, work->user);
 	return err == OK ? note(work, AUDIT_REGISTER, (struct str){ 0 }) : err;
@@ -104,14 +105,17 @@ admin_create(struct app *app, const struct uuid *by, const struct registration *
 static enum err
 begin(struct db *db, const struct admin_work *work, struct str permission)
 {
-	struct holder holder;
+	struct holder actor, holder;
 	enum err err = roles_lock(db);
 
 	if (err == OK)
 		err = user_admin_lock(db, work->id, work->user);
 	if (err == OK)
 		err = roles_holder(db, work->id, &holder);
-	return err == OK ? role_may(db, work->by, permission, holder.permissions, work->why) : found(err, work->why);
+	if (err != OK)
+		return found(err, work->why);
+	err = role_actor(db, work->by, permission, &actor);
+	return err == OK ? role_covers(&actor, holder.roles, holder.permissions, work->why) : err;
 }
 
 static enum err

@@ -2,8 +2,8 @@
  * admin.h: people as administrators make, change and remove them; nobody sees or sets a password hash here.
  *
  * `by` is who acts. In the transaction that makes a change it is looked at once more whether he may: ERR_TOKEN and
- * ERR_FORBIDDEN. The latter also where the user whom it concerns holds permissions that he does not hold: else a helpdesk
- * could take over an administrator's account by changing its address. ERR_NOT_FOUND: there is no such user. Besides these
+ * ERR_FORBIDDEN. The latter also where the user whom it concerns holds permissions that he does not hold, or is an administrator
+ * and he is none: else a helpdesk could take over an administrator's account by changing its address. ERR_NOT_FOUND: there is no such user. Besides these
  * and what is named: ERR_DB, ERR_INTERNAL.
  */
 #ifndef LATCH_SERVICE_ADMIN_H

@@ -3,22 +3,32 @@
 /* ---- Who may ------------------------------------------------------------------------------------------------------ */
 
 enum err
-role_may(struct db *db, const struct uuid *by, struct str permission, const char *held, struct reason *why)
+role_actor(struct db *db, const struct uuid *by, struct str permission, struct holder *out)
 {
-	struct holder actor;
-	struct str rest = str_of(held);
-
-	if (by == NULL)
+	if (by == NULL) {
+		*out = (struct holder){ .roles = ROLE_ADMIN };
 		return OK;
-	const enum err err = roles_holder(db, by, &actor);
+	}
+	const enum err err = roles_holder(db, by, out);
 	if (err != OK)
 		return err == ERR_NO_ROW ? ERR_TOKEN : err;
-	if (!str_eq(str_of(actor.status), STR("active")))
+	if (!str_eq(str_of(out->status), STR("active")))
 		return ERR_TOKEN;
-	if (!permits(actor.roles, actor.permissions, permission))
+	return permits(out->roles, out->permissions, permission) ? OK : ERR_FORBIDDEN;
+}
+
+enum err
+role_covers(const struct holder *actor, const char *roles, const char *permissions, struct reason *why)
+{
+	struct str rest = str_of(permissions);
+
+	/* Admin permits what there will be, too: to hold all that there is now is not as much. */
+	if (words_have(str_of(roles), STR(ROLE_ADMIN)) && !words_have(str_of(actor->roles), STR(ROLE_ADMIN))) {
+		why->detail = "This concerns the role admin, which you do not have yourself.";
 		return ERR_FORBIDDEN;
-	while (rest.p != NULL && rest.n > 0)
-		if (!permits(actor.roles, actor.permissions, str_cut(&rest, ','))) {
+	}
+	while (rest.n > 0)
+		if (!permits(actor->roles, actor->permissions, str_cut(&rest, ','))) {
 			why->detail = "This concerns permissions that you do not hold yourself.";
 			return ERR_FORBIDDEN;
 		}
@@ -80,41 +90,57 @@ find(struct db *db, struct str name, struct role *out, struct reason *why)
 
 /* The lock, the role, and whether whoever acts holds what it permits. */
 static enum err
-begin(struct db *db, const struct role_work *work)
+begin(struct db *db, const struct role_work *work, struct holder *actor)
 {
 	enum err err = roles_lock(db);
 
 	if (err == OK)
 		err = find(db, work->name, work->role, work->why);
-	return err == OK ? role_may(db, work->by, STR("roles:write"), work->role->permissions, work->why) : err;
+	if (err == OK)
+		err = role_actor(db, work->by, STR("roles:write"), actor);
+	return err == OK ? role_covers(actor, work->role->name, work->role->permissions, work->why) : err;
 }
 
 /* The same for what changes the role itself. */
 static enum err
-begin_change(struct db *db, const struct role_work *work)
+begin_change(struct db *db, const struct role_work *work, struct holder *actor)
 {
 	if (str_eq(work->name, STR(ROLE_ADMIN)))
 		return conflict(work->why, "name", "built_in", "admin can be neither changed nor removed");
-	return begin(db, work);
+	return begin(db, work, actor);
+}
+
+/* As words. */
+static bool
+join(const struct strs *all, char out[PERMISSIONS_SIZE])
+{
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < all->n; i++) {
+		if (at + 1 + all->p[i].n >= PERMISSIONS_SIZE)
+			return false;
+		if (i > 0)
+			out[at++] = ',';
+		if (!str_copy(out + at, PERMISSIONS_SIZE - at, all->p[i]))
+			return false;
+		at += all->p[i].n;
+	}
+	return true;
 }
 
 /* Those that the role has. */
 static enum err
-write_permissions(struct db *db, const struct role_work *work, const struct strs *wanted)
+write_permissions(struct db *db, const struct role_work *work, const struct holder *actor, const struct strs *wanted)
 {
 	struct roles_count count;
-	char word[PERMISSION_SIZE];
+	char words[PERMISSIONS_SIZE];
+	enum err err = join(wanted, words) ? role_covers(actor, "", words, work->why) : ERR_INTERNAL;
 
-	for (size_t i = 0; i < wanted->n; i++) {
-		enum err err = str_copy(word, sizeof(word), wanted->p[i]) ? OK : ERR_INTERNAL;
-		if (err == OK)
-			err = role_may(db, work->by, STR("roles:write"), word, work->why);
-		if (err == OK)
-			err = roles_permit(db, work->name, wanted->p[i]);
-		if (err != OK)
-			return err;
-	}
-	enum err err = roles_tidy(db);
+	if (err == OK && wanted->n > 0)
+		err = roles_permit(db, work->name, str_of(words));
+	if (err == OK)
+		err = roles_tidy(db);
 	if (err == OK)
 		err = roles_count(db, &count);
 	if (err == OK && count.permissions > PERMISSIONS_MAX)
@@ -131,10 +157,11 @@ write_new(struct db *db, void *argument)
 	const struct role_work *work = argument;
 	const struct str description = work->change->description;
 	struct roles_count count;
+	struct holder actor;
 	enum err err = roles_lock(db);
 
 	if (err == OK)
-		err = role_may(db, work->by, STR("roles:write"), "", work->why);
+		err = role_actor(db, work->by, STR("roles:write"), &actor);
 	if (err == OK)
 		err = roles_count(db, &count);
 	if (err == OK && count.roles >= ROLES_MAX)
@@ -144,7 +171,7 @@ write_new(struct db *db, void *argument)
 	if (err == ERR_DUPLICATE)
 		return conflict(work->why, "name", "taken", "is another role's");
 	if (err == OK)
-		err = write_permissions(db, work, &work->change->permissions);
+		err = write_permissions(db, work, &actor, &work->change->permissions);
 	return err == OK ? note(work, AUDIT_ROLE_CREATE) : err;
 }
 
@@ -189,7 +216,8 @@ write_change(struct db *db, void *argument)
 	struct str room[PERMISSIONS_MAX];
 	struct strs wanted = change->permissions;
 	struct role before;
-	enum err err = begin_change(db, work);
+	struct holder actor;
+	enum err err = begin_change(db, work, &actor);
 
 	if (err == OK)
 		err = roles_change(db, work->name, change->description);
@@ -204,7 +232,7 @@ write_change(struct db *db, void *argument)
 	if (err == OK && change->how != ROLE_ADD)
 		err = roles_permit_nothing(db, work->name);
 	if (err == OK)
-		err = write_permissions(db, work, &wanted);
+		err = write_permissions(db, work, &actor, &wanted);
 	return err == OK ? note(work, AUDIT_ROLE_CHANGE) : err;
 }
 
@@ -221,8 +249,9 @@ static enum err
 remove_role(struct db *db, void *argument)
 {
 	const struct role_work *work = argument;
+	struct holder actor;
 	uint32_t users;
-	enum err err = begin_change(db, work);
+	enum err err = begin_change(db, work, &actor);
 
 	if (err == OK)
 		err = roles_users(db, work->name, 1, &users);
@@ -268,8 +297,8 @@ static enum err
 grant(struct db *db, void *argument)
 {
 	const struct role_work *work = argument;
-	struct holder user;
-	enum err err = begin(db, work);
+	struct holder actor, user;
+	enum err err = begin(db, work, &actor);
 
 	if (err == OK)
 		err = user_found(work, roles_holder(db, work->user, &user));
@@ -295,8 +324,8 @@ static enum err
 revoke(struct db *db, void *argument)
 {
 	const struct role_work *work = argument;
-	struct holder user;
-	enum err err = begin(db, work);
+	struct holder actor, user;
+	enum err err = begin(db, work, &actor);
 
 	if (err == OK)
 		err = user_found(work, roles_holder(db, work->user, &user));

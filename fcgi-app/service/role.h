@@ -1,6 +1,6 @@
 /*
  * role.h: roles made, changed, given and taken. Whoever acts can give no permission that he does not hold himself, nor take
- * one; and somebody who is active always has the role admin.
+ * one, and admin only if he has it; and somebody who is active always has the role admin.
  *
  * `by` is who acts; NULL: somebody at the command line, who may do everything. His permissions are looked at once more where
  * the change is made. Each function: ERR_DB and ERR_INTERNAL; ERR_TOKEN and ERR_FORBIDDEN: he may not (why says what he
@@ -44,10 +44,13 @@ enum err role_list(struct app *app, struct str after, struct role *out, size_t m
 
 /* ---- For other services, within a transaction that began with roles_lock ----------------------------------------- */
 
-/* ERR_TOKEN: whoever acts is not there any more, or not active. ERR_FORBIDDEN: he lacks `permission`, or some of what `held`
- * (words) permits. */
-enum err role_may(struct db *db, const struct uuid *by, struct str permission, const char *held,
-                  struct reason *why) MUST_USE;
+/* Whoever acts. ERR_TOKEN: he is not there any more, or not active. ERR_FORBIDDEN: he lacks `permission`. */
+enum err role_actor(struct db *db, const struct uuid *by, struct str permission, struct holder *out) MUST_USE;
+/* Whether he may do something to whom or what has these roles and permissions (words). ERR_FORBIDDEN: he lacks some of these
+ * permissions, or admin is among the roles and he does not have it: who holds all permissions that there are is no
+ * administrator. */
+enum err role_covers(const struct holder *actor, const char *roles, const char *permissions,
+                     struct reason *why) MUST_USE;
 /* ERR_LAST_ADMIN: nobody but this user is active and has the role admin. */
 enum err role_spare_admin(struct db *db, const struct uuid *user, const char *roles) MUST_USE;
 
