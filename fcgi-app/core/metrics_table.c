@@ -106,7 +106,7 @@ const struct metric metrics[] = {
 	  .label = "state",
 	  VALUES({ "next", GAUGE_KEYS_NEXT }, { "signing", GAUGE_KEYS_SIGNING }, { "verifying", GAUGE_KEYS_VERIFYING },
 	         { "unusable", GAUGE_KEYS_UNUSABLE }),
-	  .help = "Signing keys that are live, as latchctl key list has them. unusable: not made with this key file." },
+	  .help = "Signing keys that are live, as latchctl keys list has them. unusable: not made with this key file." },
 	{ .name = "latch_schema_version",
 	  .kind = METRIC_GAUGE,
 	  .label = "of",
