@@ -186,7 +186,7 @@ read_columns(struct import *import)
 		return true;
 	if (csv_read_columns(&user_line_in, text, &import->arena, &import->columns, &unknown, &detail) != OK) {
 		(void)fprintf(stderr, "latchctl: line %llu, the columns' names: %s\n", (unsigned long long)import->source.line,
-		              detail);
+		              detail != NULL ? detail : "do not fit in memory");
 		return false;
 	}
 	for (size_t i = 0; i < import->columns.n; i++)

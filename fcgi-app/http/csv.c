@@ -12,52 +12,70 @@ behind(struct str s, size_t n)
 	return (struct str){ s.p + n, s.n - n };
 }
 
-/* The inside of quotes, from behind the first one, into text; *rest is then what stands behind the last one. */
-static bool
-take_quoted(struct str *rest, char *text, size_t *n)
-{
-	for (size_t i = 0; i < rest->n; i++) {
-		const bool quote = rest->p[i] == '"';
-		if (quote && (i + 1 == rest->n || rest->p[i + 1] != '"')) {
-			*rest = behind(*rest, i + 1);
-			return true;
-		}
-		text[(*n)++] = rest->p[i];
-		i += quote ? 1 : 0;
-	}
-	return false;
-}
-
-/* The next cell; *rest is absent behind the last. */
-static bool
-take_cell(struct str *rest, struct arena *arena, struct str *out)
-{
-	if (rest->n == 0 || rest->p[0] != '"') {
-		*out = str_cut(rest, ',');
-		return out->n == 0 || memchr(out->p, '"', out->n) == NULL;
-	}
-	char *text = arena_alloc(arena, rest->n);
-	size_t n = 0;
-	*rest = behind(*rest, 1);
-	if (text == NULL || !take_quoted(rest, text, &n))
-		return false;
-	*out = (struct str){ text, n };
-	if (rest->n == 0)
-		rest->p = NULL;
-	else if (rest->p[0] == ',')
-		*rest = behind(*rest, 1);
-	else
-		return false;
-	return true;
-}
-
-static const char not_csv[] = "is no CSV: a quote stands where none can, or is not closed";
-
 static enum err
 complain(const char **detail, const char *text)
 {
 	*detail = text;
 	return ERR_BAD_REQUEST;
+}
+
+static enum err
+not_csv(const char **detail)
+{
+	return complain(detail, "is no CSV: a quote stands where none can, or is not closed");
+}
+
+/* How long the inside of quotes is as it stands there, from behind the first one; the text's length where none closes it. */
+static size_t
+quoted_length(struct str text)
+{
+	size_t i = 0;
+
+	while (i < text.n && (text.p[i] != '"' || (i + 1 < text.n && text.p[i + 1] == '"')))
+		i += text.p[i] == '"' ? 2 : 1;
+	return i;
+}
+
+/* A cell in quotes, of which the first has been taken. */
+static enum err
+take_quoted(struct str *rest, struct arena *arena, struct str *out, const char **detail)
+{
+	const size_t length = quoted_length(*rest);
+	char *text = arena_alloc(arena, length);
+	size_t n = 0;
+
+	if (length >= rest->n)
+		return not_csv(detail);
+	if (text == NULL)
+		return ERR_INTERNAL;
+	for (size_t i = 0; i < length; i++) {
+		text[n++] = rest->p[i];
+		i += rest->p[i] == '"' ? 1 : 0;
+	}
+	*out = (struct str){ text, n };
+	*rest = behind(*rest, length + 1);
+	return OK;
+}
+
+/* The next cell; *rest is absent behind the last. */
+static enum err
+take_cell(struct str *rest, struct arena *arena, struct str *out, const char **detail)
+{
+	if (rest->n == 0 || rest->p[0] != '"') {
+		*out = str_cut(rest, ',');
+		return out->n == 0 || memchr(out->p, '"', out->n) == NULL ? OK : not_csv(detail);
+	}
+	*rest = behind(*rest, 1);
+	const enum err err = take_quoted(rest, arena, out, detail);
+	if (err != OK)
+		return err;
+	if (rest->n > 0 && rest->p[0] != ',')
+		return not_csv(detail);
+	if (rest->n == 0)
+		rest->p = NULL;
+	else
+		*rest = behind(*rest, 1);
+	return OK;
 }
 
 static enum err
@@ -67,8 +85,9 @@ split(struct str record, struct arena *arena, struct str cells[CSV_COLUMNS_MAX],
 	while (record.p != NULL) {
 		if (*n == CSV_COLUMNS_MAX)
 			return complain(detail, "has more than 64 columns");
-		if (!take_cell(&record, arena, &cells[(*n)++]))
-			return complain(detail, not_csv);
+		const enum err err = take_cell(&record, arena, &cells[(*n)++], detail);
+		if (err != OK)
+			return err;
 	}
 	return OK;
 }
@@ -106,11 +125,14 @@ csv_read_columns(const struct schema *schema, struct str record, struct arena *a
 		const struct field *field = find_field(schema, name);
 		if (field != NULL && has_column(out, field))
 			return complain(detail, "names a column twice");
-		if (field == NULL)
-			*unknown = unknown->p == NULL
-			             ? name
-			             : str_printf(arena, "%.*s, %.*s", (int)unknown->n, unknown->p, (int)name.n, name.p);
 		out->fields[out->n++] = field;
+		if (field != NULL)
+			continue;
+		*unknown = unknown->p == NULL
+		             ? name
+		             : str_printf(arena, "%.*s, %.*s", (int)unknown->n, unknown->p, (int)name.n, name.p);
+		if (unknown->p == NULL)
+			return ERR_INTERNAL;
 	}
 	return err;
 }
@@ -125,33 +147,36 @@ accept_bool(const struct field *field, struct str cell, struct maybe_bool *out, 
 	out->state = yes ? BOOL_TRUE : BOOL_FALSE;
 }
 
-static void
+static enum err
 accept_list(const struct field *field, struct str cell, struct arena *arena, struct strs *out, struct reason *why)
 {
 	struct str *items = arena_alloc(arena, (field->most + 1) * sizeof(*items));
 	size_t n = 0;
 
-	while (cell.p != NULL && items != NULL) {
-		if (n == field->most) {
-			(void)reason_field(why, field->name, "too_long", "has too many items");
-			return;
-		}
+	if (items == NULL)
+		return ERR_INTERNAL;
+	while (cell.p != NULL) {
+		if (n == field->most)
+			return reason_field(why, field->name, "too_long", "has too many items");
 		field_accept_item(field, str_trim(str_cut(&cell, ',')), arena, &items[n++], why);
 	}
 	*out = (struct strs){ items, n };
+	return OK;
 }
 
-static void
+/* What is wrong with the value is in *why: the other cells are looked at, too. */
+static enum err
 accept(const struct field *field, struct str cell, struct arena *arena, void *out, struct reason *why)
 {
 	void *member = (char *)out + field->at;
 
+	if (field->kind == KIND_STRS)
+		return accept_list(field, cell, arena, member, why) == ERR_INTERNAL ? ERR_INTERNAL : OK;
 	if (field->kind == KIND_MAYBE_BOOL)
 		accept_bool(field, cell, member, why);
-	else if (field->kind == KIND_STRS)
-		accept_list(field, cell, arena, member, why);
 	else
 		field_accept(field, cell, arena, out, why);
+	return OK;
 }
 
 enum err
@@ -160,7 +185,7 @@ csv_decode(const struct schema *schema, const struct csv_columns *columns, struc
 {
 	struct str cells[CSV_COLUMNS_MAX];
 	size_t n;
-	const enum err err = split(record, arena, cells, &n, detail);
+	enum err err = split(record, arena, cells, &n, detail);
 
 	*out = arena_alloc(arena, schema->size);
 	if (err != OK)
@@ -177,9 +202,11 @@ csv_decode(const struct schema *schema, const struct csv_columns *columns, struc
 			if (columns->fields[k] == field)
 				cell = cells[k];
 		if (cell.n > 0)
-			accept(field, cell, arena, *out, why);
+			err = accept(field, cell, arena, *out, why);
 		else
 			field_missing(field, why);
+		if (err != OK)
+			return err;
 	}
 	return why->n > 0 ? ERR_FIELDS : OK;
 }

@@ -19,12 +19,13 @@ struct csv_columns {
 };
 
 /* Reads the first record. ERR_BAD_REQUEST: it is no CSV, has too many columns, or one twice; *detail says which. The names of
- * columns that are no field are put into *unknown, with commas between them; absent: there are none. */
+ * columns that are no field are put into *unknown, with commas between them; absent: there are none. ERR_INTERNAL: the arena is
+ * full; here and below. */
 enum err csv_read_columns(const struct schema *schema, struct str record, struct arena *arena, struct csv_columns *out,
                           struct str *unknown, const char **detail) MUST_USE;
 
 /* Decodes a record, without its line end, as json_decode does. ERR_BAD_REQUEST: it is no CSV, or has more or fewer cells than
- * there are columns; *detail says which. ERR_FIELDS, ERR_INTERNAL. */
+ * there are columns; *detail says which. ERR_FIELDS: also where a value does not fit into the arena. ERR_INTERNAL. */
 enum err csv_decode(const struct schema *schema, const struct csv_columns *columns, struct str record,
                     struct arena *arena, void **out, struct reason *why, const char **detail) MUST_USE;
 

@@ -96,6 +96,64 @@ what_is_no_csv_or_does_not_fit_is_refused(void **state)
 	assert_int_equal(decode("a,list", "x,123456", &row, &why), ERR_FIELDS);
 }
 
+static void
+without_memory_nothing_is_called_no_csv_and_nothing_is_left_out(void **state)
+{
+	static const char record[] = "\"x\",\"p, q\",\"1\"\"2\",yes";
+	struct arena small;
+	struct csv_columns read;
+	struct str unknown;
+	const char *detail = NULL;
+	unsigned good = 0, full = 0;
+
+	(void)state;
+	assert_int_equal(csv_read_columns(&schema, STR("a,list,b,other"), &arena, &read, &unknown, &detail), OK);
+	assert_true(arena_open(&small, 4096));
+	for (size_t left = 0; left < 1024; left++) {
+		struct reason why = { 0 };
+		void *out = NULL;
+		arena_reset(&small);
+		assert_non_null(arena_alloc(&small, 4096 - left));
+		const enum err err = csv_decode(&schema, &read, STR(record), &small, &out, &why, &detail);
+		const struct row *row = out;
+		assert_true(err == OK || err == ERR_INTERNAL || err == ERR_FIELDS);
+		if (err == ERR_FIELDS)
+			assert_string_equal(why.fields[0].detail, "does not fit in memory with the rest");
+		full += err != OK;
+		good += err == OK;
+		if (err != OK)
+			continue;
+		assert_int_equal(row->list.n, 2);
+		IS(row->b, "1\"2");
+	}
+	arena_close(&small);
+	assert_true(good > 100 && full > 100);
+}
+
+static void
+cells_in_quotes_take_as_much_memory_as_they_are_long(void **state)
+{
+	static const struct field none[] = { FIELD(struct row, a, .max = 1) };
+	static const struct schema only_a = SCHEMA("Row", struct row, none);
+	static char record[64 * 1024];
+	struct csv_columns read = { .n = CSV_COLUMNS_MAX };
+	struct reason why = { 0 };
+	const char *detail = NULL;
+	void *row;
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < CSV_COLUMNS_MAX; i++) {
+		memset(record + n, 'x', 1002);
+		record[n] = record[n + 1001] = '"';
+		record[n + 1002] = ',';
+		n += 1003;
+	}
+	arena_reset(&arena);
+	assert_int_equal(csv_decode(&only_a, &read, (struct str){ record, n - 1 }, &arena, &row, &why, &detail), OK);
+	assert_true(arena.used < 70 * 1024);
+}
+
 struct written {
 	char text[40];
 	bool yes;
@@ -192,6 +250,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cells_are_what_stands_between_commas_and_in_quotes),
 		cmocka_unit_test(what_is_no_csv_or_does_not_fit_is_refused),
+		cmocka_unit_test(without_memory_nothing_is_called_no_csv_and_nothing_is_left_out),
+		cmocka_unit_test(cells_in_quotes_take_as_much_memory_as_they_are_long),
 		cmocka_unit_test(what_is_written_has_quotes_where_it_needs_them),
 		cmocka_unit_test(times_are_read_as_they_are_written_here_and_elsewhere),
 	};
