@@ -155,15 +155,19 @@ read_line(struct import *import, struct str text)
 
 	if (import->source.too_long) {
 		refuse_whole(import, at, "is longer than 64 KiB, or has a quote that is not closed");
+		source_back(&import->source);
 		return;
 	}
 	enum err err = decode(import, text, &line, &why, &detail);
+	if (import->source.csv && err == ERR_BAD_REQUEST)
+		source_back(&import->source);
 	if (err == OK)
 		err = import_read(line, row, &why);
 	if (err == OK) {
 		check_seen(import, 'e', "email", row->user.email, at, &why);
 		check_seen(import, 'u', "username", row->user.username, at, &why);
-		check_seen(import, 'i', "id", row->user.id.text, at, &why);
+		if (row->has_id)
+			check_seen(import, 'i', "id", row->user.id.text, at, &why);
 	}
 	if (err == OK && why.n == 0) {
 		row->line = at;

@@ -10,8 +10,9 @@ source_open(struct source *source, const char *path)
 	struct stat status;
 
 	source->file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	source->csv = source->too_long = false;
+	source->csv = source->too_long = source->ended = false;
 	source->size = source->read = source->line = source->lines = 0;
+	source->length = source->at = source->end = 0;
 	if (source->file == NULL)
 		return false;
 	if (fstat(fileno(source->file), &status) == 0 && S_ISREG(status.st_mode))
@@ -26,7 +27,7 @@ source_open(struct source *source, const char *path)
 static int
 next_byte(struct source *source)
 {
-	const int c = getc_unlocked(source->file);
+	const int c = source->at < source->end ? (unsigned char)source->back[source->at++] : getc_unlocked(source->file);
 
 	source->read += c != EOF;
 	source->lines += c == '\n';
@@ -65,44 +66,73 @@ source_looks_like_csv(struct source *source)
 	return c != '{';
 }
 
-/* Whether the byte opens or closes a cell: a quote does at a cell's beginning, and within it, where two of them are one. */
+/* Where in a cell a byte stands. CLOSED: directly behind the quote that closed it, where another one opens it again: two of them
+ * are one. */
+enum place { CELL_BEGIN, CELL_PLAIN, CELL_QUOTED, CELL_CLOSED };
+
+static enum place
+behind(enum place place, int c)
+{
+	if (place == CELL_QUOTED)
+		return c == '"' ? CELL_CLOSED : CELL_QUOTED;
+	if (c == '"')
+		return place == CELL_PLAIN ? CELL_PLAIN : CELL_QUOTED;
+	return c == ',' ? CELL_BEGIN : CELL_PLAIN;
+}
+
 static bool
-turns(int c, bool quoted, int before)
+has_line_end(const struct source *source)
 {
-	return c == '"' && (quoted || before == ',' || before == '"');
+	return memchr(source->text, '\n', source->length) != NULL;
 }
 
-/* A record may be too long for the text. A quote that nobody closes would take all that follows with it: it ends there. */
-static void
-keep(struct source *source, int c, size_t *n, bool *quoted)
-{
-	if (*n < SOURCE_RECORD_MAX) {
-		source->text[(*n)++] = (char)c;
-		return;
-	}
-	source->too_long = true;
-	*quoted = false;
-}
-
-/* Up to a line end outside of quotes, or the end; its length. */
+/* Up to a line end outside of quotes, or the end; its length. One that does not fit into the text ends where that is full, if
+ * there is a line end in it to go back to; else with the line. */
 static size_t
 read_record(struct source *source, int *last)
 {
-	size_t n = 0;
-	bool quoted = false;
-	int before = ',';
+	enum place place = CELL_BEGIN;
 
 	source->line = source->lines + 1;
 	source->too_long = false;
+	source->length = 0;
 	for (;;) {
-		const int c = *last = next_byte(source);
-		if (c == EOF || (c == '\n' && !(quoted && source->csv)))
+		if (source->length == SOURCE_RECORD_MAX && has_line_end(source)) {
+			source->too_long = true;
+			source->ended = false;
 			break;
-		quoted = quoted != turns(c, quoted, before);
-		before = c;
-		keep(source, c, &n, &quoted);
+		}
+		const int c = *last = next_byte(source);
+		source->ended = c == '\n';
+		if (c == EOF || (c == '\n' && !(source->csv && place == CELL_QUOTED && !source->too_long)))
+			break;
+		place = behind(place, c);
+		if (source->length < SOURCE_RECORD_MAX)
+			source->text[source->length++] = (char)c;
+		else
+			source->too_long = true;
 	}
-	return n > 0 && source->text[n - 1] == '\r' ? n - 1 : n;
+	return source->length > 0 && source->text[source->length - 1] == '\r' ? source->length - 1 : source->length;
+}
+
+/* What came from there has left room for it; what came from the file has left nothing there. */
+void
+source_back(struct source *source)
+{
+	const char *end = memchr(source->text, '\n', source->length);
+
+	if (end == NULL)
+		return;
+	const size_t n = source->length - (size_t)(end + 1 - source->text), left = source->end - source->at;
+	const size_t ended = source->ended ? 1 : 0;
+	memmove(source->back + n + ended, source->back + source->at, left);
+	memcpy(source->back, end + 1, n);
+	if (source->ended)
+		source->back[n] = '\n';
+	source->at = 0;
+	source->end = n + ended + left;
+	source->read -= n + ended;
+	source->lines = source->line;
 }
 
 bool
@@ -125,5 +155,6 @@ source_close(struct source *source)
 	if (source->file != stdin)
 		(void)fclose(source->file);
 	explicit_bzero(source->text, sizeof(source->text));
+	explicit_bzero(source->back, sizeof(source->back));
 	return good;
 }

@@ -18,7 +18,11 @@ struct source {
 	uint64_t line;  /* on which the present record begins; 1 is the first */
 	uint64_t lines; /* line ends so far */
 	bool too_long;  /* the present record is: what came of it is not to be used */
+	size_t length;  /* of the present record in the text, without the line end behind it */
+	bool ended;     /* there is one */
 	char text[SOURCE_RECORD_MAX];
+	char back[SOURCE_RECORD_MAX + 1]; /* what is read before the file goes on: bytes `at` up to `end` */
+	size_t at, end;
 };
 
 /* Opens the file; "-": standard input. False: errno says why. */
@@ -27,6 +31,9 @@ bool source_open(struct source *source, const char *path) MUST_USE;
 bool source_looks_like_csv(struct source *source);
 /* The next record that is not empty, without its line end, in source->text; false at the end. */
 bool source_next(struct source *source, struct str *out) MUST_USE;
+/* Goes back to behind the first line end in the present record, which is no CSV: a quote that nothing closes takes what follows
+ * with it only where that can be. Nothing is done where there is no line end in it. */
+void source_back(struct source *source);
 /* Whether it ended because it could not be read. Closes it and wipes what was read. */
 bool source_close(struct source *source) MUST_USE;
 

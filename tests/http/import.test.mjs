@@ -192,6 +192,25 @@ test("import: a CSV file that does not name its columns, or that is none, is ref
 	assert.equal((await ctl(["user", "import"])).code, 2);
 });
 
+test("import: a quote that stands where none can costs its own line, and none of those that follow", async () => {
+	const hash = hashOf("$2y$"), lines = (name) => Array.from({ length: 20 }, (_, i) => `${name}-${i}@mail-mark.example,${hash},${i % 2 ? `"N ${i}"` : ""}\n`).join("");
+	const cases = [["open", '"never closed'], ["plain", 'x"",'], ["behind", '"a"b"'], ["plain-two", 'a""b'], ["three", '"""'], ["cr", '"never closed\r']];
+	for (const [name, cell] of cases) {
+		const mark = unique(name), other = unique(name);
+		const done = await importText(`email,password_hash,name\n${mark}-bad@mail-mark.example,${hash},${cell}\n${lines(mark)}${other}-bad@mail-mark.example,${hash},${cell}\n${lines(other)}`);
+		assert.equal(done.code, 5, done.stderr);
+		assert.deepEqual(done.stderr.trim().split("\n").map((line) => line.replace(/:.*/, "")), ["line 2", "line 23"], `${cell}: ${done.stderr}`);
+		assert.deepEqual([counts(done.stdout).added, counts(done.stdout).refused], [40, 2], cell);
+		assert.equal(await countOf(`email LIKE '${mark}-%' OR email LIKE '${other}-%'`), 40);
+	}
+	/* Where a record may still go on it is read to the 64 KiB that one can have, and from there back, too. */
+	const mark = unique("long"), many = Array.from({ length: 2000 }, (_, i) => `${mark}-${i}@mail-mark.example,${hash},\n`).join("");
+	const done = await importText(`email,password_hash,name\n${mark}-bad@mail-mark.example,${hash},"never closed\n${many}`);
+	assert.deepEqual([done.stderr, counts(done.stdout).added], ["line 2: is longer than 64 KiB, or has a quote that is not closed\n", 2000]);
+	const cell = "x".repeat(70_000), whole = await importText(`email,password_hash,name\n${unique()}@mail-mark.example,${hash},${cell}\n${mark}-last@mail-mark.example,${hash},\n`);
+	assert.deepEqual([whole.stderr, counts(whole.stdout).added], ["line 2: is longer than 64 KiB, or has a quote that is not closed\n", 1]);
+});
+
 test("import: a role with any built-in permission, admin above all, is given with --allow-roles alone, and the audit says so", async () => {
 	const admin = await newAdmin(), plain = await newRole(admin, ["articles:write"]), reader = await newRole(admin, ["articles:write", "audit:read"]);
 	const nine = await newRole(admin, ["users:read", "users:write", "roles:read", "roles:write", "sessions:write", "audit:read", "keys:write", "providers:read", "metrics:read"]);
