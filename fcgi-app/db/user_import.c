@@ -43,7 +43,8 @@ enum err
 users_import(struct db *db, const struct user *const users[], size_t n)
 {
 	static struct arg args[BULK_ROWS_MAX * ADD_PARAMS];
-	static char times[BULK_ROWS_MAX][2][TIMESTAMP_SIZE];
+	static char times[BULK_ROWS_MAX][3][TIMESTAMP_SIZE];
+	const struct timestamp now = clock_now();
 	struct arg *at = args;
 
 	for (size_t i = 0; i < n && i < BULK_ROWS_MAX; i++) {
@@ -58,8 +59,8 @@ users_import(struct db *db, const struct user *const users[], size_t n)
 		*at++ = arg_text(u->roles);
 		*at++ = arg_text(u->password_hash);
 		*at++ = arg_time(u->created_at, times[i][0]);
-		*at++ = arg_time(u->created_at, times[i][0]);
-		*at++ = arg_time(u->last_login_at, times[i][1]);
+		*at++ = arg_time(u->created_at.ms < now.ms ? u->created_at : now, times[i][1]);
+		*at++ = arg_time(u->last_login_at, times[i][2]);
 	}
 	return db_run_bulk(db, &stmts[ADD], args, n);
 }

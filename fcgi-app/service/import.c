@@ -7,7 +7,7 @@
 #include "db/roles.h"
 #include "db/user_import.h"
 
-enum { SNAPSHOTS_MAX = 5 };
+enum { SNAPSHOTS_MAX = 5, DAY_MS = 24 * 3600 * 1000 };
 
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */
 
@@ -48,11 +48,14 @@ write_roles(struct strs roles, char out[USER_ROLES_SIZE])
 	return true;
 }
 
+/* Clocks differ, and times without a zone are read as UTC. */
 static void
 read_time(const char *field, struct str text, struct timestamp *out, struct reason *why)
 {
 	if (text.p != NULL && !timestamp_parse(text, out))
 		(void)reason_field(why, field, "invalid", "must be a time such as 2026-01-31T12:00:00Z or 2026-01-31 12:00:00");
+	else if (out->ms > clock_now().ms + DAY_MS)
+		(void)reason_field(why, field, "invalid", "is in the future, by more than a day");
 }
 
 static void

@@ -95,6 +95,16 @@ test("import: every member arrives, and roles agree in both places", async () =>
 	assert.equal(Number((await sql("SELECT COUNT(*) FROM users u WHERE roles <> COALESCE((SELECT GROUP_CONCAT(role ORDER BY role) FROM user_roles r WHERE r.user_id = u.id), '')"))[0][0]), 0);
 });
 
+test("import: a time that is to come is refused, but for a day; and no account counts as changed later than now", async () => {
+	const hour = 3600_000, at = (ms) => new Date(Date.now() + ms).toISOString(), email = uniqueEmail(), mark = { password_hash: hashOf("$2y$") };
+	const done = await importRows([{ email, created_at: at(2 * hour), last_login_at: at(23 * hour), ...mark }, { email: uniqueEmail(), created_at: at(25 * hour), ...mark }, { email: uniqueEmail(), last_login_at: "9999-12-31T23:59:59Z", ...mark }]);
+	assert.equal(done.code, 5, done.stderr);
+	assert.deepEqual(done.stderr.trim().split("\n"), ["line 2: created_at is in the future, by more than a day", "line 3: last_login_at is in the future, by more than a day"]);
+	assert.equal(await countOf(`email = ${q(email)} AND created_at > UTC_TIMESTAMP() + INTERVAL 1 HOUR AND last_login_at > UTC_TIMESTAMP() + INTERVAL 22 HOUR`), 1);
+	/* Who asks for what was changed since a moment ago would get it for ever: see db/changes.c. */
+	assert.equal(await countOf(`email = ${q(email)} AND updated_at > UTC_TIMESTAMP() + INTERVAL 1 MINUTE`), 0);
+});
+
 test("import: without a hash an account is pending, and no password fits", async () => {
 	const users = [{ email: uniqueEmail() }, { email: uniqueEmail(), password_hash: "" }, { email: uniqueEmail(), password_hash: null, username: null }];
 	await imported(users);
