@@ -104,19 +104,47 @@ is_phone_number(struct str s)
 	return true;
 }
 
+/* C0, DEL and C1; lines and paragraphs, which end where it is shown; what turns the text around it, over its own end (Unicode
+ * TR9: embeddings, overrides, isolates); and what nobody sees and no script needs, by which two names look like one. */
+static bool
+is_hidden_control(uint32_t point)
+{
+	return point < 0x20 || (point >= 0x7f && point < 0xa0) || (point >= 0x2028 && point <= 0x202e)
+	    || (point >= 0x2066 && point <= 0x2069) || point == 0x200b || point == 0x2060 || point == 0xfeff;
+}
+
+/* Blanks, and the joiners and marks of direction that scripts need between letters. */
+static bool
+is_empty(uint32_t point)
+{
+	return point == ' ' || point == 0xa0 || (point >= 0x200c && point <= 0x200f);
+}
+
+/* The next code point of UTF-8; what is none goes byte by byte. */
+static uint32_t
+next_point(struct str *rest)
+{
+	const unsigned char first = (unsigned char)rest->p[0];
+	const size_t n = first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+	uint32_t point = n == 1 ? first : first & (0xffU >> (n + 1));
+	size_t used = 1;
+
+	while (used < n && used < rest->n && ((unsigned char)rest->p[used] & 0xc0) == 0x80)
+		point = point << 6 | ((unsigned char)rest->p[used++] & 0x3fU);
+	*rest = (struct str){ rest->p + used, rest->n - used };
+	return point;
+}
+
 bool
 is_display_name(struct str s)
 {
 	bool visible = false;
 
-	for (size_t i = 0; i < s.n; i++) {
-		const unsigned char c = (unsigned char)s.p[i];
-		/* C0, DEL, and C1 in its UTF-8 form (C2 80 to C2 9F). */
-		if (c < 0x20 || c == 0x7f)
+	while (s.n > 0) {
+		const uint32_t point = next_point(&s);
+		if (is_hidden_control(point))
 			return false;
-		if (c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0)
-			return false;
-		visible = visible || c != ' ';
+		visible = visible || !is_empty(point);
 	}
 	return visible;
 }

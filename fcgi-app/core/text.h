@@ -22,7 +22,7 @@ bool is_permission(struct str s);
 /* E.164: '+', then 8 to 15 digits, the first not 0. */
 bool is_phone_number(struct str s);
 
-/* Text for people to read: no control characters, not only spaces. */
+/* UTF-8 for people to read: no control characters, nor those that turn text around or hide in it; not only spaces. */
 bool is_display_name(struct str s);
 
 /* The first `points` code points of text that may be shown to people; absent where it is not such text. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { call, expectErrors, expectProblem, get, patch, post } from "./lib/api.mjs";
 import { config, q, sql } from "./lib/instance.mjs";
-import { forgive, login, MAIL_DOMAIN, newPassword, newSession, newUser, PASSWORD_MARK, statusOf, tryLogin, unique, uniqueEmail } from "./lib/users.mjs";
+import { forgive, login, MAIL_DOMAIN, newAdmin, newPassword, newSession, newUser, PASSWORD_MARK, statusOf, tryLogin, unique, uniqueEmail } from "./lib/users.mjs";
 
 const JSON_TYPE = { "Content-Type": "application/json" };
 const MAX = 256;
@@ -134,9 +134,24 @@ test("unicode: letters that fold to ASCII make nobody else's address or user nam
 	assert.deepEqual(await sql(`SELECT COUNT(*) FROM users WHERE email = ${q(user.email)}`), [["1"]]);
 });
 
+test("unicode: what turns text around, breaks the line or is not to be seen is in no name, description or user agent", async () => {
+	const admin = await newAdmin(), user = await newSession();
+	const signs = ["\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069", "\u2028", "\u2029", "\u200b", "\u2060", "\ufeff"];
+	for (const sign of signs) {
+		expectErrors(await patch("/users/me", { token: user.token, json: { name: `a${sign}b` } }), { name: "invalid" });
+		expectErrors(await post("/roles", { token: admin.token, json: { name: unique("r"), description: `${sign}b` } }), { description: "invalid" });
+	}
+	for (const name of ["\u200d", " \u200f\u200e ", "\u00a0\u200c"])
+		expectErrors(await patch("/users/me", { token: user.token, json: { name } }), { name: "invalid" });
+	for (const agent of ["curl ß8", "curl \u202e8"])
+		await post("/auth/login", { json: { email: user.email, password: user.password }, headers: { "User-Agent": Buffer.from(agent).toString("latin1") } });
+	const agents = (await get("/users/me/sessions", { token: user.token })).json().items.map((item) => item.user_agent);
+	assert.deepEqual(agents.slice(0, 2).sort(), ["curl ß8", null]);
+});
+
 test("unicode: a name counts code points, and comes back as it was sent", async () => {
 	const { token } = await newSession();
-	for (const name of ["🔐".repeat(200), "e\u0301".repeat(100), "é".repeat(200), "\u202egnp.exe", "שלום", "‮a\u2066b", "\ufeffx", "a\u200db", "𝔏\u{10ffff}"]) {
+	for (const name of ["🔐".repeat(200), "e\u0301".repeat(100), "é".repeat(200), "שלום", "שלום\u200f 2", "a\u200db", "می\u200cخواهم", "👩\u200d🚀", "𝔏\u{10ffff}"]) {
 		assert.equal((await patch("/users/me", { token, json: { name } })).json().name, name);
 		assert.equal((await get("/users/me", { token })).json().name, name);
 	}

@@ -179,6 +179,19 @@ names_hold_no_control_character(void **state)
 	assert_false(is_display_name(STR("a\tb")));
 	assert_false(is_display_name(STR("a\x7f")));
 	assert_false(is_display_name(STR("a\xc2\x85"))); /* NEL, a C1 control */
+	assert_true(is_display_name(STR("a\xc2\xa0")));
+	/* The last before each range and the first behind it. */
+	assert_true(is_display_name(STR("a\xe2\x80\xa7 \xe2\x80\xaf \xe2\x81\xa5 \xe2\x81\xaa \xe2\x81\x9f \xef\xbb\xbe")));
+	assert_false(is_display_name(STR("a\xe2\x80\xa8")));
+	assert_false(is_display_name(STR("a\xe2\x80\xaa")));
+	assert_false(is_display_name(STR("a\xe2\x80\xae")));
+	assert_false(is_display_name(STR("a\xe2\x81\xa6")));
+	assert_false(is_display_name(STR("a\xe2\x81\xa9")));
+	assert_false(is_display_name(STR("\xef\xbb\xbf"
+	                                 "a")));
+	assert_false(is_display_name(STR("\xe2\x80\x8d \xe2\x80\x8f"))); /* nothing to be seen */
+	assert_true(is_display_name(STR("\xe2\x80\x8d"
+	                                "a")));
 }
 
 static void
