@@ -118,18 +118,28 @@ begin(struct db *db, const struct admin_work *work, struct str permission)
 	return err == OK ? role_covers(&actor, holder.roles, holder.permissions, work->why) : err;
 }
 
+/* Whether an account is made active that is so: nothing is done then, or whoever may do it could have wrong passwords forgotten
+ * as fast as he guesses. */
+static bool
+stays_active(const struct admin_work *work)
+{
+	return str_eq(work->change->status, STR("active")) && str_eq(str_of(work->user->status), STR("active"));
+}
+
 static enum err
 write_status(struct db *db, const struct admin_work *work)
 {
+	if (stays_active(work))
+		return OK;
 	if (str_eq(work->change->status, STR("disabled")))
 		return account_disable(db, work->id, work->user->roles);
 	const enum err err = users_set_status(db, work->id, "active");
 	return err == OK ? throttles_delete(db, &work->throttle) : err;
 }
 
-/* A line of the profile where it is changed, and one of the status. */
+/* A line of the profile where it is changed, and one of the status where that was. */
 static enum err
-note_change(const struct admin_work *work)
+note_change(const struct admin_work *work, bool stayed)
 {
 	const struct account_change *change = work->change;
 	char names[AUDIT_TARGET_SIZE];
@@ -141,7 +151,7 @@ note_change(const struct admin_work *work)
 	const bool disabled = str_eq(change->status, STR("disabled"));
 	const enum err err = n > 0 ? note(work, AUDIT_PROFILE, str_of(names + 1)) : OK;
 
-	if (err != OK || change->status.p == NULL)
+	if (err != OK || change->status.p == NULL || stayed)
 		return err;
 	return note(work, disabled ? AUDIT_DISABLE : AUDIT_ENABLE, (struct str){ 0 });
 }
@@ -152,13 +162,14 @@ write_change(struct db *db, void *argument)
 	const struct admin_work *work = argument;
 	enum err err = begin(db, work, STR("users:write"));
 
+	const bool stayed = err == OK && stays_active(work); /* as it was, before it is read anew */
 	if (err == OK)
 		err = user_admin_change(db, work->id, work->change);
 	if (err == OK && work->change->status.p != NULL)
 		err = write_status(db, work);
 	if (err == OK)
 		err = read_user(db, work->id, work->user);
-	return err == OK ? note_change(work) : err;
+	return err == OK ? note_change(work, stayed) : err;
 }
 
 enum err

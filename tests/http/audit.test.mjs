@@ -139,7 +139,7 @@ const withId = {
 	"GET /users/{id}": async (user, id) => assert.equal((await get(`/users/${id}`, { token: admin.token })).json().id, user.id),
 	"GET /users/{id}/sessions": async (user, id) => assert.equal((await get(`/users/${id}/sessions`, { token: admin.token })).json().items.length, 2),
 	"DELETE /users/me/sessions/{id}": async (user, id, session) => assert.equal((await del(`/users/me/sessions/${session}`, { token: user.token })).status, 204),
-	"PATCH /users/{id}": async (user, id) => assert.equal((await patch(`/users/${id}`, { token: admin.token, json: { name: "Upper", status: "active" } })).json().id, user.id),
+	"PATCH /users/{id}": async (user, id) => assert.equal((await patch(`/users/${id}`, { token: admin.token, json: { name: "Upper", status: "disabled" } })).json().id, user.id),
 	"PUT /users/{id}/roles/{role}": async (user, id) => assert.equal((await put(`/users/${id}/roles/${role}`, { token: admin.token })).status, 204),
 	"DELETE /users/{id}/roles/{role}": async (user, id) => assert.equal((await del(`/users/${id}/roles/${role}`, { token: admin.token })).status, 204),
 	"DELETE /users/{id}/sessions": async (user, id) => assert.equal((await del(`/users/${id}/sessions`, { token: admin.token })).status, 204),
@@ -155,7 +155,7 @@ test("audit: ids in upper case, in every route that has one and at latchctl, are
 	const user = await newSession(), session = sidOf((await login(user)).access_token);
 	for (const ask of Object.values(withId))
 		await ask(user, user.id.toUpperCase(), session.toUpperCase());
-	assert.deepEqual(names(await of(user)).sort(), ["role.grant", "role.revoke", "session.end", "session.end_all", "session.login", "session.login", "user.delete", "user.enable", "user.profile", "user.register"]);
+	assert.deepEqual(names(await of(user)).sort(), ["role.grant", "role.revoke", "session.end", "session.end_all", "session.login", "session.login", "user.delete", "user.disable", "user.profile", "user.register"]);
 	assert.deepEqual((await of(user, "&event=session.end")).map((item) => item.target), [session]);
 
 	const other = await newSession(), its = sidOf(other.token), upper = other.id.toUpperCase();

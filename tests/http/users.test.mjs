@@ -174,6 +174,22 @@ test("users: PATCH refuses what is wrong, each field by its name, and changes no
 	assert.deepEqual(await shown(user.id), was);
 });
 
+test("users: a count of wrong passwords is forgotten where an account becomes active, and not where it is", async () => {
+	const user = await newUser();
+	const failed = async () => Number(/^failed_logins: (\d+)$/m.exec(await ctlOk(["user", "show", user.id]))[1]);
+	const set = async (status) => assert.equal((await patch(`/users/${user.id}`, { ...as, json: { status } })).status, 200);
+	for (let i = 0; i < 3; i++)
+		assert.equal((await tryLogin(user.email, newPassword())).status, 401);
+	assert.equal(await failed(), 3);
+	await set("active");
+	assert.equal(await failed(), 3);
+	await set("disabled");
+	await set("active");
+	assert.equal(await failed(), 0);
+	const lines = (await get(`/audit?subject=${user.id}&actor=${admin.id}`, as)).json().items.map((item) => item.event);
+	assert.deepEqual(lines, ["user.enable", "user.disable"]);
+});
+
 test("users: who is disabled has no session any more, and is told so after the right password alone; active again he signs in", async () => {
 	const user = await newSession(), cookie = setCookie(await cookieLogin(user)).value;
 	assert.equal((await patch(one(user.id), { ...as, json: { status: "disabled" } })).json().status, "disabled");
