@@ -95,6 +95,11 @@ for (const [how, site] of [["mod_fcgid", fcgid], ["CGI", cgi]])
 			assert.equal((await site.ask("/nothing")).body.code, "not_found");
 		});
 
+		test(`shared hosting, ${how}: seen from outside nothing is wrong with it`, async () => {
+			const said = await site.follow("outside");
+			assert.equal(said.match(/^ok /gm).length, 20, said);
+		});
+
 		test(`shared hosting, ${how}: a body of 64 KiB is taken, and one byte more is 413`, async () => {
 			const padded = (size) => JSON.stringify({ email: "x@example.org", password: "wrong" }).padEnd(size);
 			const send = (size) => site.ask("/auth/login", { method: "POST", body: padded(size), headers: { "Content-Type": "application/json" } });
