@@ -63,7 +63,7 @@ OBJECTS := $(SOURCES:fcgi-app/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/schema.o
 WORKER_OBJECTS := $(BUILD)/obj/main.o $(filter-out $(BUILD)/obj/ctl/% $(BUILD)/obj/core/outbound.o,$(OBJECTS))
 # What tests and measurements link: all but the commands, whose table is in ctl.c.
 TEST_OBJECTS := $(filter-out $(BUILD)/obj/ctl/% $(BUILD)/obj/core/outbound.o,$(OBJECTS))
-CTL_OBJECTS := $(BUILD)/obj/ctl.o $(filter-out $(BUILD)/obj/api/% $(BUILD)/obj/http/%,$(OBJECTS)) \
+CTL_OBJECTS := $(BUILD)/obj/ctl.o $(BUILD)/obj/webserver_templates.o $(filter-out $(BUILD)/obj/api/% $(BUILD)/obj/http/%,$(OBJECTS)) \
 	$(patsubst %,$(BUILD)/obj/http/%.o,csv json schema)
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 MAN = latch-fcgi.8 latchctl.1 latch.conf.5
@@ -117,6 +117,22 @@ $(BUILD)/schema.c: $(wildcard schema/*.sql) Makefile
 		printf '{ %d, "%s",\n' "$$(echo $${name%%_*} | sed 's/^0*//')" "$$name"; \
 		sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$f; echo '},'; done; \
 	echo '};'; echo 'const size_t migrations_n = sizeof(migrations) / sizeof(migrations[0]);'; } >$@
+
+$(BUILD)/obj/webserver_templates.o: $(BUILD)/webserver_templates.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-overlength-strings -c -o $@ $<
+
+# The web servers' configurations, which latchctl webserver fills in.
+TEMPLATES := $(wildcard deploy/*/site.conf.in)
+$(BUILD)/webserver_templates.c: $(TEMPLATES) Makefile
+	$(call say,CONF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q){ echo '#include "core/attr.h"'; echo '#include "ctl/webserver_templates.h"'; \
+	echo 'const struct webserver_template webserver_templates[] = {'; \
+	for f in $(TEMPLATES); do printf '{ "%s",\n' "$$(basename "$$(dirname $$f)")"; \
+		sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$f; echo '},'; done; \
+	echo '};'; echo 'const size_t webserver_templates_n = COUNT(webserver_templates);'; } >$@
 
 # make asan; make asan GOALS=unit. The same for coverage-build, which make coverage takes.
 GOALS = programs

@@ -16,19 +16,27 @@
 static const struct command_option
 	opt_all = { "all", NULL, AT(all), "all that there are" },
 	opt_allow_roles = { "allow-roles", NULL, AT(allow_roles), "take lines that give roles with built-in permissions, such as admin" },
+	opt_authorizer = { "authorizer", "ADDRESS", AT(authorizer), "HOST:PORT of the pool that answers Apache's guard" },
 	opt_ca = { "ca", "FILE", AT(ca), "with --url: the CA certificates (PEM) to trust, in the place of the system's" },
 	opt_description = { "description", "TEXT", AT(description), "what the role is for" },
 	opt_dry_run = { "dry-run", NULL, AT(dry_run), "say what would be done, and do nothing" },
-	opt_format = { "format", "FORMAT", AT(format), "jsonl or csv" },
+	opt_fastcgi = { "fastcgi", "ADDRESS", AT_GIVEN, "of a guard: what runs programs there, unix:/path or HOST:PORT" },
 	opt_follow = { "follow", NULL, AT(follow), "go on with those that come, until it is interrupted; also -f" },
+	opt_format = { "format", "FORMAT", AT(format), "jsonl or csv" },
 	opt_generate_password = { "generate-password", NULL, AT(generate_password), "make a password, and print it" },
 	opt_guard = { "guard", "PAGE", AT(guard), "with --url: a page that latch guards, an address or a path on that host" },
+	opt_guard_path = { "guard", "PATH", AT_GIVEN, "let nobody unasked to this path and what is below it; may come again" },
 	opt_head = { "head", "HEX", AT(head), "compare with a head that was kept" },
 	opt_if_missing = { "if-missing", NULL, AT(if_missing), "do nothing where there is one already" },
 	opt_json = { "json", NULL, AT(json), "print a JSON object a line" },
 	opt_login = { "login", "WHO", AT(login), "with --url: sign in as this user for what needs an account" },
 	opt_name = { "name", "NAME", AT(name), "what the user is called" },
 	opt_now = { "now", NULL, AT(now), "let it sign in three seconds, whatever others have cached" },
+	opt_pages = { "pages", "DIR", AT(pages), "where docs/ and sign-in/ lie" },
+	opt_prefix = { "prefix", "PATH", AT(prefix), "where latch is mounted; else public_url's path" },
+	opt_proxy = { "proxy", "URL", AT_GIVEN, "of a guard: the application behind it, http://HOST:PORT" },
+	opt_require = { "require", "REQUIREMENT", AT_GIVEN, "of a guard: what it takes, such as user or role:editor" },
+	opt_socket = { "socket", "PATH", AT(socket), "where the pool listens" },
 	opt_url = { "url", "URL", AT(url), "ask the site at this address, from outside, instead of the installation" },
 	opt_username = { "username", "USERNAME", AT(username), "a name to log in with, besides the e-mail address" },
 	opt_yes = { "yes", NULL, AT(yes), "do not ask" };
@@ -191,6 +199,12 @@ const struct command commands[] = {
 	  .options = { &opt_format, &opt_yes },
 	  .help = "write all users to standard output, as user import takes them",
 	  .run = command_user_export },
+	{ .name = "webserver",
+	  .operands = "SERVER",
+	  .options = { &opt_prefix, &opt_guard_path, &opt_require, &opt_proxy, &opt_fastcgi, &opt_socket, &opt_pages,
+	               &opt_authorizer },
+	  .help = "print the configuration for lighttpd, nginx or apache that mounts latch and guards pages",
+	  .run = command_webserver },
 	{ .name = "help",
 	  .operands = "[COMMAND...]",
 	  .help = "print how a command is called",
@@ -234,8 +248,13 @@ general_option(int option, struct line *line)
 static void
 set_option(const struct command_option *option, struct options *options)
 {
+	if (option->at == AT_GIVEN) {
+		if (options->given_n < GIVEN_MAX)
+			options->given[options->given_n] = (struct given){ option->name, optarg };
+		options->given_n++;
+		return;
+	}
 	char *member = (char *)options + option->at;
-
 	if (option->value != NULL)
 		*(const char **)(void *)member = optarg;
 	else

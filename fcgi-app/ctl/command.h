@@ -12,21 +12,32 @@
  * database is not to be had, or did not do it; another time it may. Refused: done, but for some of what was asked for. */
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_MISSING = 3, EXIT_AWAY = 4, EXIT_REFUSED = 5 };
 
+/* An option that may come several times, and whose place among the others counts. */
+struct given {
+	const char *name, *value;
+};
+
+enum { GIVEN_MAX = 64 };
+
 /* The values of the options that were given: false and NULL where one was not. */
 struct options {
-	const char *ca, *description, *format, *guard, *head, *login, *name, *url, *username;
+	const char *authorizer, *ca, *description, *format, *guard, *head, *login, *name, *pages, *prefix, *socket, *url,
+		*username;
 	bool all, allow_roles, dry_run, follow, generate_password, if_missing, json, now, yes;
+	struct given given[GIVEN_MAX]; /* those that are not members of their own, in order */
+	size_t given_n;                /* beyond GIVEN_MAX: there were more */
 };
 
 /* An option that commands name in their rows. */
 struct command_option {
 	const char *name;  /* without its dashes */
 	const char *value; /* what it takes, for the help; NULL: nothing */
-	size_t at;         /* in struct options: of a const char * where it takes a value, else of a bool */
+	size_t
+		at; /* in struct options: of a const char * where it takes a value, else of a bool; AT_GIVEN: among the given */
 	const char *help;
 };
 
-enum { COMMAND_OPTIONS_MAX = 6 };
+enum { COMMAND_OPTIONS_MAX = 8, AT_GIVEN = 0xffff };
 
 /* What has to be there before a command runs: the configuration and what it names; that and the password of the database's
  * owner; nothing, and its app is NULL; the same as the first, but nothing where --url is given and no configuration. */
@@ -107,6 +118,7 @@ int command_user_set_password(struct app *app, const struct options *options, ch
 int command_user_disable(struct app *app, const struct options *options, char **operands);
 int command_user_enable(struct app *app, const struct options *options, char **operands);
 int command_user_import(struct app *app, const struct options *options, char **operands);
+int command_webserver(struct app *app, const struct options *options, char **operands);
 int command_user_export(struct app *app, const struct options *options, char **operands);
 int command_user_delete(struct app *app, const struct options *options, char **operands);
 

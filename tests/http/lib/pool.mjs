@@ -36,14 +36,15 @@ const as = process.getuid() === 0 ? ["setpriv", "--reuid", "latch", "--regid", "
 let started = 0;
 
 export class Pool {
-	/** `settings`: {key: value} of latch.conf(5). Resolves when it serves. */
-	static async start(settings = {}, options = []) {
+	/** `settings`: {key: value} of latch.conf(5); with a `port` it listens there instead of on a socket of its own. Resolves when it
+	 * serves. */
+	static async start(settings = {}, options = [], { port } = {}) {
 		const pool = new Pool();
 		pool.key_file = settings.key_file;
-		pool.socket = join(tmp, `${++started}.sock`);
+		pool.socket = port ? { port, host: "127.0.0.1" } : join(tmp, `${++started}.sock`);
 		const environment = Object.entries(settings).map(([key, value]) => `LATCH_${key.toUpperCase()}=${value}`);
 		const asan = Object.entries(process.env).filter(([name]) => /^(ASAN|UBSAN)_OPTIONS$/.test(name)).map(([name, value]) => `${name}=${value}`);
-		const words = [...as, "env", "-i", `PATH=${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`, ...asan, ...environment, "spawn-fcgi", "-n", "-s", pool.socket, "-M", "0666", "--", FCGI, "--config", CONF, ...options];
+		const words = [...as, "env", "-i", `PATH=${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`, ...asan, ...environment, "spawn-fcgi", "-n", ...(port ? ["-a", "127.0.0.1", "-p", String(port)] : ["-s", pool.socket, "-M", "0666"]), "--", FCGI, "--config", CONF, ...options];
 		const child = pool.child = spawn(words[0], words.slice(1), { stdio: ["ignore", "ignore", "pipe"], cwd: "/" });
 		running.add(child);
 		/* A test that fails before its pool's end must not keep the runner from its own. */
