@@ -66,7 +66,7 @@ export async function application() {
 const CGI = "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\nenv\n[ \"${CONTENT_LENGTH:-0}\" = 0 ] || { printf BODY=; head -c \"$CONTENT_LENGTH\"; echo; }\n";
 
 function content(www) {
-	for (const place of ["files", "files/deeper", "editors", "anybody", "verified", "open", "cgi", "misspelt"]) {
+	for (const place of ["files", "files/deeper", "editors", "anybody", "verified", "open", "cgi", "ruled", "ruled/shut"]) {
 		mkdirSync(join(www, place), { recursive: true });
 		for (const name of ["index.html", "page.html"])
 			writeFileSync(join(www, place, name), `${place}/${name}: the page itself\n`);
@@ -178,7 +178,7 @@ Include latch.conf
 /** What latchctl prints for this site. `role`: of /editors. */
 export const printed = (server, { at, socket, app, role, authorizer }) => ctlOk(["webserver", server, "--prefix", PREFIX, "--socket", socket, "--pages", join(DIR, "app"), ...(authorizer ? ["--authorizer", `127.0.0.1:${authorizer}`] : []),
 	"--guard", "/files/", "--require", "user", "--guard", "/files/deeper", "--require", `role:${role}`, "--guard", "/editors", "--require", `role:${role}`, "--guard", "/verified", "--require", "verified", ...(server === "apache" ? [] : ["--guard", "/anybody", "--require", "public"]),
-	"--guard", "/cgi", "--require", "user", ...(SERVERS[server].options ?? []).map((word) => word.replace("@", at)),
+	"--guard", "/ruled", "--guard", "/cgi", "--require", "user", ...(SERVERS[server].options ?? []).map((word) => word.replace("@", at)),
 	"--guard", "/app", "--require", "user", "--proxy", `http://127.0.0.1:${app}`]);
 
 /** A running site: {origin, port, at, stop()}. */
@@ -213,21 +213,30 @@ export async function site(server, { port, socket, app, role, authorizer }) {
 
 /* ---- Asking it ---- */
 
-/** Sends exactly this request line and these headers ([name, value] pairs, latin1), and reads until the server closes. */
-export function ask({ port }, target, { method = "GET", headers = [], body = "", token, timeout = 10_000, upgrade = false } = {}) {
-	const all = [["Host", `127.0.0.1:${port}`], ...(upgrade ? [["Upgrade", "websocket"], ["Connection", "Upgrade"], ["Sec-WebSocket-Version", "13"], ["Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="]] : [["Connection", "close"]]),
-		...(token ? [["Authorization", `Bearer ${token}`]] : []), ...(body || method === "POST" ? [["Content-Length", String(Buffer.byteLength(body))]] : []), ...(Array.isArray(headers) ? headers : Object.entries(headers))];
-	const first = headers.find?.(([name]) => /^(host|connection)$/i.test(name)) ? all.filter(([name], i) => all.findLastIndex(([other]) => other.toLowerCase() === name.toLowerCase()) === i || !/^(host|connection)$/i.test(name)) : all;
+const named = (headers, name) => headers.some(([other]) => other.toLowerCase() === name);
+const UPGRADE = [["Upgrade", "websocket"], ["Connection", "Upgrade"], ["Sec-WebSocket-Version", "13"], ["Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="]];
+
+/** Sends exactly this target and these headers ([name, value] pairs, latin1), and reads until the server closes. Host and Connection
+ * are added where they are not among them. */
+export function ask({ port }, target, { method = "GET", headers = [], body = "", token, cookie, timeout = 10_000, upgrade = false } = {}) {
+	const all = [...headers, ...(upgrade ? UPGRADE : []), ...(token ? [["Authorization", `Bearer ${token}`]] : []), ...(cookie ? [["Cookie", `latch=${cookie}`]] : [])];
+	if (!named(all, "host"))
+		all.unshift(["Host", `127.0.0.1:${port}`]);
+	if (!named(all, "connection"))
+		all.push(["Connection", "close"]);
+	if (body || /^(POST|PUT)$/.test(method))
+		all.push(["Content-Length", String(Buffer.byteLength(body, "latin1"))]);
 	return new Promise((done, fail) => {
-		const started = performance.now(), received = [];
+		const started = performance.now(), parts = [];
 		const socket = net.connect(port, "127.0.0.1");
 		socket.setTimeout(timeout, () => socket.destroy(new Error(`${method} ${target}: no end within ${timeout} ms`)));
-		socket.on("connect", () => socket.write(Buffer.from(`${method} ${target} HTTP/1.1\r\n${first.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`, "latin1")));
-		socket.on("data", (part) => received.push(part));
-		socket.on("error", (error) => received.length || fail(error));
+		socket.on("connect", () => socket.write(Buffer.from(`${method} ${target} HTTP/1.1\r\n${all.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`, "latin1")));
+		/* With an upgrade nobody closes: what has come in a moment is all. */
+		socket.on("data", (part) => parts.push(part) && upgrade && setTimeout(() => socket.destroy(), 100));
+		socket.on("error", (error) => parts.length || fail(error));
 		socket.on("close", () => {
 			try {
-				done(parse(Buffer.concat(received), started, method));
+				done(parse(Buffer.concat(parts), started, method));
 			} catch (error) {
 				fail(error);
 			}
