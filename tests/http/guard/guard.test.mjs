@@ -131,6 +131,8 @@ each("a role that is required is required, and of two guards the longer counts",
 		notServed(await ask(one, place), place, [401]);
 		assert.equal((await ask(one, place, { token: editor.token })).status, 200, place);
 	}
+	for (const target of ["/files//deeper/page.html", "/files/./deeper/page.html", "/files/x/../deeper/page.html", "/files/%64eeper/page.html", "/files/%2e/deeper/page.html", "/files/deeper//page.html", "/files/;/deeper/page.html", "/files/deeper%2fpage.html", "/files\\deeper/page.html"])
+		notServed(await ask(one, target, { token: user.token }), target, [400, 403, 404]);
 	notServed(await ask(one, "/verified/page.html", { token: user.token }), "verified", [403]);
 });
 
@@ -266,6 +268,7 @@ each("headers that have a server forget, replace or look elsewhere do neither ch
 		[["X-Auth-Sign-In", "http://evil.example/"]]]) {
 		const [cgi, proxied] = await Promise.all(["/cgi/env.cgi", "/app/x"].map((place) => ask(one, place, { token: user.token, headers })));
 		truth(one, cgi, proxied, user, JSON.stringify(headers));
+		assert.doesNotMatch(received(proxied).connection ?? "", /auth|forwarded/i, "what the application is told to drop");
 		notServed(await ask(one, "/app/x", { headers }), JSON.stringify(headers));
 	}
 	for (const [name, value] of [["LATCH_REQUIRE", "public"], ["LATCH-REQUIRE", "public"], ["Latch-Uri", "/open/page.html"], ["X-Forwarded-Uri", "/open/page.html"], ["X-Original-URL", "/open/page.html"], ["X-Rewrite-URL", "/open/page.html"], ["X-Original-URI", "/open/page.html"], ["X-Forwarded-Method", "OPTIONS"], ["X-HTTP-Method-Override", "OPTIONS"],

@@ -66,7 +66,7 @@ export async function application() {
 const CGI = "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\nenv\n[ \"${CONTENT_LENGTH:-0}\" = 0 ] || { printf BODY=; head -c \"$CONTENT_LENGTH\"; echo; }\n";
 
 function content(www) {
-	for (const place of ["files", "files/deeper", "editors", "anybody", "verified", "open", "cgi", "ruled", "ruled/shut"]) {
+	for (const place of ["files", "files/deeper", "editors", "anybody", "verified", "open", "cgi", "reports", "ruled", "ruled/shut"]) {
 		mkdirSync(join(www, place), { recursive: true });
 		for (const name of ["index.html", "page.html"])
 			writeFileSync(join(www, place, name), `${place}/${name}: the page itself\n`);
@@ -92,7 +92,7 @@ server.bind = "127.0.0.1"
 server.port = ${port}
 server.document-root = "${at}/www"
 server.upload-dirs = ("${at}/tmp")
-server.http-parseopts = ("header-strict" => "enable")
+server.http-parseopts = ("url-normalize" => "disable", "url-normalize-unreserved" => "disable", "url-normalize-required" => "disable", "url-ctrls-reject" => "disable")
 mimetype.assign = (".html" => "text/html", "" => "text/plain")
 index-file.names = ("index.html")
 cgi.assign = (".cgi" => "")
@@ -104,7 +104,7 @@ include "latch.conf"
 		stop: "SIGINT",
 	},
 	nginx: {
-		options: ["--fastcgi", "unix:@/fcgiwrap.sock"],
+		options: ["--fastcgi", "unix:/fcgiwrap.sock"],
 		helper: async ({ at }) => {
 			const wrap = launch([...service, "spawn-fcgi", "-n", "-s", `${at}/fcgiwrap.sock`, "--", "/usr/sbin/fcgiwrap"]);
 			await untilListens(wrap, `${at}/fcgiwrap.sock`);
@@ -178,11 +178,11 @@ Include latch.conf
 /** What latchctl prints for this site. `role`: of /editors. */
 export const printed = (server, { at, socket, app, role, authorizer }) => ctlOk(["webserver", server, "--prefix", PREFIX, "--socket", socket, "--pages", join(DIR, "app"), ...(authorizer ? ["--authorizer", `127.0.0.1:${authorizer}`] : []),
 	"--guard", "/files/", "--require", "user", "--guard", "/files/deeper", "--require", `role:${role}`, "--guard", "/editors", "--require", `role:${role}`, "--guard", "/verified", "--require", "verified", ...(server === "apache" ? [] : ["--guard", "/anybody", "--require", "public"]),
-	"--guard", "/ruled", "--guard", "/cgi", "--require", "user", ...(SERVERS[server].options ?? []).map((word) => word.replace("@", at)),
+	"--guard", "/ruled", "--guard", "/cgi", "--require", "user", ...(SERVERS[server].options ?? []).map((word) => word.replace("unix:", `unix:${at}`)),
 	"--guard", "/app", "--require", "user", "--proxy", `http://127.0.0.1:${app}`]);
 
-/** A running site: {origin, port, at, stop()}. */
-export async function site(server, { port, socket, app, role, authorizer }) {
+/** A running site: {origin, port, at, stop()}. `conf`: in the place of what is printed above. */
+export async function site(server, { port, socket, app, role, authorizer, conf }) {
 	const own = SERVERS[server], at = mkdtempSync(join(tmpdir(), "latch-guarded-"));
 	chmodSync(at, 0o1777);
 	for (const folder of ["www", "tmp"])
@@ -190,7 +190,7 @@ export async function site(server, { port, socket, app, role, authorizer }) {
 	chmodSync(join(at, "tmp"), 0o1777);
 	content(join(at, "www"));
 	const known = { at, port, socket, app, role, authorizer };
-	writeFileSync(join(at, "latch.conf"), await printed(server, known));
+	writeFileSync(join(at, "latch.conf"), conf?.replaceAll("unix:/fcgiwrap.sock", `unix:${at}/fcgiwrap.sock`) ?? await printed(server, known));
 	for (const [name, text] of Object.entries({ "site.conf": own.configuration(known), ...own.files?.(known) }))
 		writeFileSync(join(at, name), text);
 	const [program, ...rest] = [...service, ...own.test];
