@@ -1,11 +1,11 @@
 /* ctl.c: latchctl: a table of commands, and what reads a command line by it. See latchctl(1). */
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/process.h"
 #include "ctl/command.h"
+#include "ctl/line.h"
 #include "http/json.h"
 
 /* ---- The options -------------------------------------------------------------------------------------------------- */
@@ -42,8 +42,7 @@ static const struct command_option
 	opt_yes = { "yes", NULL, AT(yes), "do not ask" };
 /* clang-format on */
 
-/* Those that have a letter, too. */
-static const struct command_option *const letters[128] = { ['f'] = &opt_follow };
+const struct command_option *const command_letters[128] = { ['f'] = &opt_follow };
 
 /* ---- The commands ------------------------------------------------------------------------------------------------- */
 
@@ -220,113 +219,6 @@ const size_t commands_n = COUNT(commands);
 
 /* ---- The command line --------------------------------------------------------------------------------------------- */
 
-/* What stands before the command, and may stand behind it. */
-enum { CONFIG = 'c', HELP = 'h', VERSION = 'V', OF_COMMAND = 256 };
-static const struct option general[] = {
-	{ "config", required_argument, NULL, CONFIG },
-	{ "help", no_argument, NULL, HELP },
-	{ "version", no_argument, NULL, VERSION },
-};
-
-struct line {
-	const char *config;
-	struct options options;
-	bool help, version;
-};
-
-/* Whether it was one of these. */
-static bool
-general_option(int option, struct line *line)
-{
-	if (option == CONFIG)
-		line->config = optarg;
-	line->help = line->help || option == HELP;
-	line->version = line->version || option == VERSION;
-	return option == CONFIG || option == HELP || option == VERSION;
-}
-
-static void
-set_option(const struct command_option *option, struct options *options)
-{
-	if (option->at == AT_GIVEN) {
-		if (options->given_n < GIVEN_MAX)
-			options->given[options->given_n] = (struct given){ option->name, optarg };
-		options->given_n++;
-		return;
-	}
-	char *member = (char *)options + option->at;
-	if (option->value != NULL)
-		*(const char **)(void *)member = optarg;
-	else
-		*(bool *)(void *)member = true;
-}
-
-/* Up to the command; false, with getopt's complaint, where there is an option that it does not know. */
-static bool
-read_general(int argc, char **argv, struct line *line)
-{
-	struct option known[COUNT(general) + 1] = { 0 };
-
-	memcpy(known, general, sizeof(general));
-	for (int option; (option = getopt_long(argc, argv, "+", known, NULL)) != -1;)
-		if (!general_option(option, line))
-			return false;
-	return true;
-}
-
-/* The letters of these options, as getopt takes them. */
-static void
-letters_of(const struct command *command, char out[COMMAND_OPTIONS_MAX + 1])
-{
-	for (size_t i = 0; command->options[i] != NULL; i++)
-		for (int c = 'a'; c <= 'z'; c++)
-			if (letters[c] == command->options[i])
-				*out++ = (char)c;
-	*out = '\0';
-}
-
-/* The same behind the command's words: its own options too, before, between or behind its operands. */
-static bool
-read_own(const struct command *command, int argc, char **argv, struct line *line)
-{
-	struct option known[COUNT(general) + COMMAND_OPTIONS_MAX + 1] = { 0 };
-	char own_letters[COMMAND_OPTIONS_MAX + 1];
-
-	memcpy(known, general, sizeof(general));
-	for (size_t i = 0; command->options[i] != NULL; i++) {
-		const struct command_option *own = command->options[i];
-		known[COUNT(general) + i] = (struct option){ own->name, own->value != NULL ? required_argument : no_argument,
-			                                         NULL, OF_COMMAND + (int)i };
-	}
-	letters_of(command, own_letters);
-	optind = 0; /* getopt(3): begins anew */
-	for (int option; (option = getopt_long(argc, argv, own_letters, known, NULL)) != -1;) {
-		if (option >= OF_COMMAND)
-			set_option(command->options[option - OF_COMMAND], &line->options);
-		else if (option >= 'a' && option <= 'z' && letters[option] != NULL)
-			set_option(letters[option], &line->options);
-		else if (!general_option(option, line))
-			return false;
-	}
-	return true;
-}
-
-/* Whether the row's operands can be so many: a word each, in brackets where it may be left out, with dots where there may be
- * more. */
-static bool
-takes(const struct command *command, int n)
-{
-	struct str rest = str_of(command->operands);
-	int least = 0, most = 0;
-
-	while (rest.p != NULL && rest.n > 0) {
-		const struct str word = str_cut(&rest, ' ');
-		least += word.p[0] != '[';
-		most = memchr(word.p, '.', word.n) != NULL ? n : most + 1;
-	}
-	return n >= least && n <= most;
-}
-
 /* A site is asked for, and there is nothing to be read here: nobody named a configuration, and the usual place has none. */
 static bool
 elsewhere(const struct line *line)
@@ -353,7 +245,7 @@ run(const struct command *command, const struct line *line, char **operands)
 static int
 run_command(const struct command *command, int argc, char **argv, struct line *line)
 {
-	if (!read_own(command, argc, argv, line)) {
+	if (!line_read_own(command, argc, argv, line)) {
 		help_usage(stderr, command);
 		return EXIT_USAGE;
 	}
@@ -361,7 +253,7 @@ run_command(const struct command *command, int argc, char **argv, struct line *l
 		help_command(stdout, command);
 		return EXIT_OK;
 	}
-	if (!takes(command, argc - optind)) {
+	if (!line_takes(command, argc - optind)) {
 		help_usage(stderr, command);
 		return EXIT_USAGE;
 	}
@@ -387,7 +279,7 @@ main(int argc, char **argv)
 
 	process_harden();
 	json_init();
-	if (!read_general(argc, argv, &line)) {
+	if (!line_read_general(argc, argv, &line)) {
 		(void)fputs("latchctl --help names the commands\n", stderr);
 		return EXIT_USAGE;
 	}

@@ -55,6 +55,8 @@ struct command {
 /* The table: parsing, help, completion and a rule about latchctl(1) come from it. */
 extern const struct command commands[];
 extern const size_t commands_n;
+/* The options that have a letter, too, at it. */
+extern const struct command_option *const command_letters[128];
 
 /* The command whose words stand at the beginning of these; *words_out says how many it has. NULL: there is none. */
 const struct command *command_find(char *const *words, int *words_out);
