@@ -19,8 +19,9 @@ enum { DRAIN_US = 2000000, DRAIN_READ_MS = 500, ACCEPT_PAUSE_MS = 100, LOOK_US =
 
 struct fcgi {
 	int listener, epoll;
+	int listener_flags; /* F_GETFL's, with O_NONBLOCK */
 	bool authorizer_only;
-	sigset_t waiting;        /* the signal mask while waiting: SIGTERM and SIGUSR1 let through */
+	sigset_t waiting;        /* the signal mask while waiting: those of stop_signals let through */
 	uint64_t drain_until_us; /* 0: not draining */
 	uint64_t looked_us;      /* for a signal, last */
 
@@ -29,6 +30,9 @@ struct fcgi {
 	bool open;    /* a request is in hand: between fcgi_next and fcgi_finish */
 	bool replied; /* and was answered */
 };
+
+/* multiwatch ends its workers by the second, and hands the third on to them while it goes on itself. */
+static const int stop_signals[] = { SIGTERM, SIGUSR1, SIGUSR2 };
 
 /* Async-signal-safe: the one thing a handler may touch. */
 static volatile sig_atomic_t stop_asked;
@@ -66,18 +70,19 @@ fcgi_open(int listener, bool authorizer_only)
 	/* Blocked for good, let through where this waits and looked for where it does not: so none comes in the middle of a
 	 * request, and none is lost between two. */
 	(void)sigemptyset(&block);
-	(void)sigaddset(&block, SIGTERM);
-	(void)sigaddset(&block, SIGUSR1);
+	for (size_t i = 0; i < COUNT(stop_signals); i++)
+		(void)sigaddset(&block, stop_signals[i]);
 	(void)sigprocmask(SIG_BLOCK, &block, &fcgi->waiting);
-	(void)sigdelset(&fcgi->waiting, SIGTERM);
-	(void)sigdelset(&fcgi->waiting, SIGUSR1);
-	(void)sigaction(SIGTERM, &action, NULL);
-	(void)sigaction(SIGUSR1, &action, NULL);
+	for (size_t i = 0; i < COUNT(stop_signals); i++) {
+		(void)sigdelset(&fcgi->waiting, stop_signals[i]);
+		(void)sigaction(stop_signals[i], &action, NULL);
+	}
 
 	/* Workers wait in epoll, exclusively: poll would wake all of them for each connection. */
 	fcgi->epoll = epoll_create1(EPOLL_CLOEXEC);
 	const int flags = fcntl(listener, F_GETFL);
-	if (fcgi->epoll < 0 || flags < 0 || fcntl(listener, F_SETFL, flags | O_NONBLOCK) != 0
+	fcgi->listener_flags = flags | O_NONBLOCK;
+	if (fcgi->epoll < 0 || flags < 0 || fcntl(listener, F_SETFL, fcgi->listener_flags) != 0
 	    || epoll_ctl(fcgi->epoll, EPOLL_CTL_ADD, listener, &event) != 0) {
 		log_error("FastCGI socket: %s", strerror(errno));
 		fcgi_close(fcgi);
@@ -106,9 +111,11 @@ fcgi_stopping(struct fcgi *fcgi)
 	sigset_t pending;
 
 	fcgi->looked_us = clock_mono_us();
-	if (!stop_asked && sigpending(&pending) == 0
-	    && (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGUSR1) == 1))
-		stop_asked = 1;
+	if (stop_asked || sigpending(&pending) != 0)
+		return stop_asked;
+	for (size_t i = 0; i < COUNT(stop_signals); i++)
+		if (sigismember(&pending, stop_signals[i]) == 1)
+			stop_asked = 1;
 	return stop_asked;
 }
 
@@ -158,6 +165,9 @@ kept_ready(struct fcgi *fcgi)
 static bool
 accept_one(struct fcgi *fcgi)
 {
+	/* All who hold the socket share this flag, and systemd takes it away whenever it starts a program with it. Then all
+	 * workers would wait here, where no signal reaches them. */
+	(void)fcntl(fcgi->listener, F_SETFL, fcgi->listener_flags);
 	fcgi->connection.fd = accept4(fcgi->listener, NULL, NULL, SOCK_CLOEXEC);
 	if (fcgi->connection.fd >= 0)
 		return true;

@@ -1,7 +1,7 @@
 /*
  * fcgi.h: FastCGI in, FastCGI out: requests of the pool's listening socket, one after the other.
  *
- * A request's text lies in the arena. SIGTERM and SIGUSR1 are let through only while waiting for a request: they are never
+ * A request's text lies in the arena. SIGTERM, SIGUSR1 and SIGUSR2 are let through only while waiting for a request: they are never
  * lost, and never cut a read short.
  */
 #ifndef LATCH_HTTP_FCGI_H
