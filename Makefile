@@ -14,8 +14,10 @@
 #   coverage     the lines of auth/ and http/ that the tests run        minutes        gcovr nodejs npm
 #   fault        breaks what is around latch, in full                   30 min         slowhttptest nodejs npm nginx
 #   bench        measures, for docs/bench.md                            15 min         nothing: it installs
-#   install      installs the programs, pages and manuals               20 s           as all
+#   install      installs the programs, pages, units and manuals        20 s           as all
 #   hosting      build/latch-hosting.tar.gz, for shared hosting         20 s           as all
+#   deb          Debian packages, in build/deb                          40 s           as all; debhelper
+#   deb-check    those, in a fresh Debian: installed, upgraded, purged  minutes        root; debhelper debootstrap
 #   dist         a tar file of what is committed                        1 s            git
 #   clean        removes build/                                         1 s
 #
@@ -28,6 +30,7 @@
 #   BENCH_SECONDS=2          bench: for how long each time
 #   DESTDIR=                 install: goes before every path
 #   PREFIX=/usr/local        install: and what the programs are built for; SYSCONFDIR=/etc too
+#   RELEASE=12               deb-check: of Debian
 
 VERSION = 0.1.0
 PREFIX = /usr/local
@@ -40,6 +43,10 @@ NPM = npm
 SBINDIR = $(PREFIX)/sbin
 BINDIR = $(PREFIX)/bin
 DATADIR = $(PREFIX)/share/latch
+DOCDIR = $(PREFIX)/share/doc/latch
+LIBDIR = $(PREFIX)/lib/latch
+# Empty: no units.
+UNITDIR = $(PREFIX)/lib/systemd/system
 MANDIR = $(PREFIX)/share/man
 COMPLETIONDIR = $(PREFIX)/share/bash-completion/completions
 
@@ -66,13 +73,14 @@ TEST_OBJECTS := $(filter-out $(BUILD)/obj/ctl/% $(BUILD)/obj/core/outbound.o,$(O
 CTL_OBJECTS := $(BUILD)/obj/ctl.o $(BUILD)/obj/webserver_templates.o $(filter-out $(BUILD)/obj/api/% $(BUILD)/obj/http/%,$(OBJECTS)) \
 	$(patsubst %,$(BUILD)/obj/http/%.o,csv json schema)
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
-MAN = latch-fcgi.8 latchctl.1 latch.conf.5
+MAN = latch-fcgi.8 latch-setup.8 latchctl.1 latch.conf.5
+UNITS = $(addprefix deploy/systemd/,latch.service latch.socket latch-authorizer.service latch-authorizer.socket)
 
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 .PHONY: FORCE all help programs asan coverage-build web check fault unit unit-programs fuzz fuzz-replay fuzz-targets coverage
-.PHONY: bench bench-programs lint format install hosting dist clean
+.PHONY: bench bench-programs lint format install hosting deb deb-check dist clean
 all: programs web
 programs: $(BUILD)/latch-fcgi $(BUILD)/latchctl
 web: build/docs/index.html build/sign-in/index.html build/common-passwords.txt
@@ -268,19 +276,31 @@ format:
 
 # ---- packages ----------------------------------------------------------------------------------------------------
 
+# put FILE,DIRECTORY,MODE: what names a path is written for /usr/local.
+put = sed 's\#/usr/local\#$(PREFIX)\#g' $(1) | install -m $(3) /dev/stdin $(DESTDIR)$(2)/$(notdir $(1))
 install: all
-	$(Q)install -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(DATADIR)/docs $(DATADIR)/sign-in $(SYSCONFDIR)/latch $(COMPLETIONDIR)) \
-		$(addprefix $(DESTDIR)$(MANDIR)/man,1 5 8)
+	$(Q)install -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(LIBDIR) $(DATADIR)/docs $(DATADIR)/sign-in $(DOCDIR) $(SYSCONFDIR)/latch $(COMPLETIONDIR)) \
+		$(addprefix $(DESTDIR)$(MANDIR)/man,1 5 8) $(addprefix $(DESTDIR),$(UNITDIR))
 	$(Q)install -m 755 $(BUILD)/latch-fcgi $(DESTDIR)$(SBINDIR)/
 	$(Q)install -m 755 $(BUILD)/latchctl $(DESTDIR)$(BINDIR)/
+	$(Q)$(call put,deploy/latch-setup,$(SBINDIR),755)
+	$(Q)$(call put,deploy/systemd/pool,$(LIBDIR),755)
 	$(Q)install -m 644 build/common-passwords.txt lighttpd.conf deploy/lighttpd/refused.json deploy/nginx/nginx.conf \
 		$(DESTDIR)$(DATADIR)/
 	$(Q)$(BUILD)/latch-fcgi --sample-config >$(DESTDIR)$(DATADIR)/latch.conf.sample
 	$(Q)$(BUILD)/latchctl completion >$(DESTDIR)$(COMPLETIONDIR)/latchctl
 	$(Q)install -m 644 build/docs/* $(DESTDIR)$(DATADIR)/docs/
 	$(Q)install -m 644 build/sign-in/* $(DESTDIR)$(DATADIR)/sign-in/
-	$(Q)for page in $(MAN); do sed 's#/usr/local#$(PREFIX)#g' fcgi-app/man/$$page \
-		>$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
+	$(Q)install -m 644 README.md docs/*.md $(DESTDIR)$(DOCDIR)/
+	$(Q)$(foreach page,$(MAN),$(call put,fcgi-app/man/$(page),$(MANDIR)/man$(subst .,,$(suffix $(page))),644) &&) true
+	$(Q)$(if $(UNITDIR),$(foreach unit,$(UNITS),$(call put,$(unit),$(UNITDIR),644) &&)) true
+
+deb: web
+	$(Q)deploy/debian/build $(VERSION)
+
+RELEASE = 12
+deb-check: web
+	$(Q)tests/deb/run $(RELEASE)
 
 # With all libraries in it: docs/shared-hosting.md.
 hosting: all
