@@ -87,7 +87,8 @@ static const struct stmt stmts[] = {
 	             .params = 2 },
 	[PERMIT] = { .name = "roles permit",
 	             /* No word has in it what would end a string of JSON. */
-	             .sql = "INSERT IGNORE INTO {role_permissions} (role, permission) SELECT r.name, p.word FROM {roles} r JOIN "
+	             .sql = "INSERT IGNORE INTO {role_permissions} (role, permission) SELECT r.name, p.word FROM {roles} r "
+	                    "JOIN "
 	                    "JSON_TABLE(CONCAT('[\"', REPLACE(?, ',', '\",\"'), '\"]'), '$[*]' COLUMNS (word VARCHAR(40) "
 	                    "CHARACTER SET ascii COLLATE ascii_bin PATH '$')) p WHERE r.name IN (?, '" ROLE_ADMIN "')",
 	             .params = 2 },
