@@ -32,11 +32,15 @@ export function pageFile(name) {
 	return found[2];
 }
 
-/** make hosting, as the page says; once. */
-export async function pack() {
-	const done = await run("sh", ["-eu", "-c", block("pack", PAGE)], { timeout: 120_000 });
+/** A block of the page, run in the checkout; what it printed. */
+export async function follow(name, env = {}) {
+	const done = await run("sh", ["-eu", "-c", block(name, PAGE)], { timeout: 120_000, env });
 	assert.equal(done.code, 0, done.stdout + done.stderr);
+	return done.stdout;
 }
+
+/** make hosting, as the page says; once. */
+export const pack = () => follow("pack");
 
 /** A database, and a user who may do everything in it and nothing else: {name, user, password, drop()}. */
 export async function rentDatabase(name) {
