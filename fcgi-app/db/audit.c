@@ -22,6 +22,7 @@ static const struct column locked_columns[] = {
 
 static const struct column secret_columns[] = { COLUMN(struct audit_secret, sealed) };
 
+/* A chain, or how many. */
 static const struct column chain_column = { COLUMN_U32, 0, sizeof(uint32_t) };
 
 #define LINE_SQL                                                                                                 \
@@ -58,7 +59,7 @@ static const struct stmt stmts[] = {
 
 const struct stmt_table audit_statements = { .stmts = stmts, .n = COUNT(stmts) };
 
-enum { LOCK_NOW, REMOVE, SECRET, SECRET_MAKE, SECRET_RESEAL, HEADS, HEAD, LINES, STRAY, OLD, FIND };
+enum { LOCK_NOW, REMOVE, SECRET, SECRET_MAKE, SECRET_RESEAL, HEADS, HEAD, LINES, BETWEEN, STRAY, OLD, FIND };
 
 static const struct stmt rare[] = {
 	[LOCK_NOW] = { .name = "audit lock now",
@@ -95,6 +96,11 @@ static const struct stmt rare[] = {
 	            .params = 3,
 	            .columns = line_columns,
 	            .n = COUNT(line_columns) },
+	[BETWEEN] = { .name = "audit between",
+	              .sql = "SELECT COUNT(*) FROM {audit} WHERE chain = ? AND n BETWEEN ? AND ?",
+	              .params = 3,
+	              .columns = &chain_column,
+	              .n = 1 },
 	[STRAY] = { .name = "audit stray",
 	            .sql = LINE_SQL "WHERE a.chain >= ? ORDER BY a.chain, a.n LIMIT 1",
 	            .params = 1,
@@ -198,6 +204,12 @@ enum err
 audit_lines(struct db *db, uint32_t chain, uint32_t from, struct audit_line *out, size_t max, size_t *n_out)
 {
 	return db_rows(db, &rare[LINES], ARGS(arg_u64(chain), arg_u64(from), arg_u64(max)), out, sizeof(*out), max, n_out);
+}
+
+enum err
+audit_count(struct db *db, uint32_t chain, uint32_t from, uint32_t to, uint32_t *n_out)
+{
+	return db_row(db, &rare[BETWEEN], ARGS(arg_u64(chain), arg_u64(from), arg_u64(to)), n_out);
 }
 
 enum err

@@ -68,6 +68,8 @@ enum err audit_head(struct db *db, uint32_t chain, struct audit_head *out) MUST_
 /* Up to max lines of a chain from a place on, in their order. */
 enum err audit_lines(struct db *db, uint32_t chain, uint32_t from, struct audit_line *out, size_t max,
                      size_t *n_out) MUST_USE;
+/* How many lines of a chain have numbers from one to another: more than there are numbers where the table has lost its key. */
+enum err audit_count(struct db *db, uint32_t chain, uint32_t from, uint32_t to, uint32_t *n_out) MUST_USE;
 /* A line of a chain that there cannot be. ERR_NO_ROW: there is none. */
 enum err audit_stray(struct db *db, struct audit_line *out) MUST_USE;
 /* The first chain from this one on whose first line is older than so many days. ERR_NO_ROW. */

@@ -31,6 +31,7 @@ struct page {
 	bool headless;
 	struct audit_line lines[PAGE];
 	size_t n;
+	uint32_t all; /* that have these lines' numbers */
 };
 
 /* One consistent read: the lines as of the chain's row. */
@@ -38,12 +39,15 @@ static enum err
 read_page(struct db *db, void *argument)
 {
 	struct page *page = argument;
-	const enum err err = audit_head(db, page->walk->chain, &page->head);
+	enum err err = audit_head(db, page->walk->chain, &page->head);
 
 	page->headless = err == ERR_NO_ROW;
 	if (err != OK && err != ERR_NO_ROW)
 		return err;
-	return audit_lines(db, page->walk->chain, page->walk->from, page->lines, PAGE, &page->n);
+	const uint32_t chain = page->walk->chain, from = page->walk->from;
+	err = audit_lines(db, chain, from, page->lines, PAGE, &page->n);
+	page->all = (uint32_t)page->n;
+	return err == OK && page->n == PAGE ? audit_count(db, chain, from, page->lines[PAGE - 1].n, &page->all) : err;
 }
 
 /* The MAC is the one that follows from what is before; or from what the line before should have had for its own. */
@@ -193,6 +197,9 @@ audit_verify_page(struct app *app, struct audit_verify *v, struct audit_walk *wa
 	err = check_head(app, v, walk, &page.head);
 	for (size_t i = 0; i < page.n && err == OK; i++)
 		err = check_line(app, v, walk, &page.head, &page.lines[i]);
+	/* Without the table's key there may be one more with the last one's number, and the next page begins behind it. */
+	if (err == OK && page.all > page.n)
+		fault(v, "chain %u line %u: inserted, there is another with this number", walk->chain, page.lines[PAGE - 1].n);
 	/* Behind the last number that there is, which only who put a line in there has reached, it would begin anew. */
 	if (err == OK && (page.n < PAGE || walk->from == 0))
 		check_end(v, walk, &page.head);

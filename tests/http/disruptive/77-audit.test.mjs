@@ -270,6 +270,24 @@ test("audit: lines that were exchanged or put in show", async () => {
 	assert.ok(made.includes(`chain ${chain} line ${n + 1} (${id}): altered`), made.join("\n"));
 });
 
+test("audit: a second line with a number shows without the table's key too, and at a page's border", async () => {
+	const role = unique("r"), id = "ffffffff-ffff-7fff-bfff-ffffffffffff", rows = Array.from({ length: 450 }, () => ({ email: uniqueEmail("i"), roles: [role] }));
+	await ctlOk(["role", "create", role, "audit:read"]);
+	assert.equal((await importRows(rows, ["--allow-roles"])).code, 0); /* one process, one chain */
+	const [[chain]] = await sql(`SELECT chain FROM audit WHERE target = ${q(role)} AND event = 'role.grant' LIMIT 1`);
+	const [[first, n]] = (await sql(`SELECT first, n FROM audit_chains WHERE chain = ${chain}`)).map((row) => row.map(Number));
+	assert.ok(n - first >= 420);
+	const place = first + 399; /* the last of the second page */
+	await sql("ALTER TABLE audit DROP KEY audit_chain, ADD KEY audit_chain_bare (chain, n)");
+	try {
+		await sql(`INSERT INTO audit (${COLUMNS}) SELECT ${COLUMNS.replace("id,", `${q(id)},`).replace("outcome", "'refused'")} FROM audit WHERE ${here(chain, place)}`);
+		assert.deepEqual(await faults(), [`chain ${chain} line ${place}: inserted, there is another with this number`]);
+	} finally {
+		await sql(`DELETE FROM audit WHERE id = ${q(id)}; ALTER TABLE audit DROP KEY audit_chain_bare, ADD UNIQUE KEY audit_chain (chain, n)`);
+	}
+	assert.deepEqual(await faults(), []);
+});
+
 test("audit: a chain's row that was made up, set back or removed shows", async () => {
 	const { chain, first, n } = await longChain();
 	const altered = `chain ${chain}: its row in audit_chains was altered; what is missing at its ends cannot be told`;
