@@ -162,16 +162,21 @@ set_id(struct uuid *id, const struct uuid *given, const struct uuid *otherwise)
 	return from == NULL || uuid_parse(str_of(from->text), id);
 }
 
+static bool
+set_ids(struct audit_line *line, const struct acting *acting, const struct audit_entry *entry)
+{
+	return set_id(&line->actor, entry->actor, entry->refused || entry->itself ? NULL : acting->user)
+	    && set_id(&line->subject, entry->subject, NULL)
+	    && set_id(&line->session, entry->session, entry->itself ? NULL : acting->session);
+}
+
 enum err
 audit_write(struct app *app, const struct audit_entry *entry)
 {
-	const struct acting *acting = &app->acting;
 	struct audit_line line = { .id = uuid_new() };
 	enum err err = ERR_NO_ROW;
 
-	if (!set_id(&line.actor, entry->actor, entry->refused || entry->itself ? NULL : acting->user)
-	    || !set_id(&line.subject, entry->subject, NULL)
-	    || !set_id(&line.session, entry->session, entry->itself ? NULL : acting->session))
+	if (!set_ids(&line, &app->acting, entry))
 		return ERR_INTERNAL;
 	(void)snprintf(line.event, sizeof(line.event), "%s", audit_events[entry->event].name);
 	(void)snprintf(line.outcome, sizeof(line.outcome), "%s", entry->refused ? "refused" : "ok");
@@ -389,8 +394,6 @@ audit_trim(struct app *app, uint32_t most, struct slice *out)
 	out->ahead_ms = trim.ahead_ms;
 	out->full = !clocks_differ(trim.ahead_ms);
 	out->removed = trim.removed;
-	app->audit.trim = trim.more ? trim.chain : trim.chain + 1;
-	if (!out->full)
-		app->audit.trim = 0;
+	app->audit.trim = !out->full ? 0 : trim.more ? trim.chain : trim.chain + 1;
 	return OK;
 }
