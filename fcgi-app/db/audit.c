@@ -122,13 +122,6 @@ static const struct stmt rare[] = {
 
 const struct stmt_table audit_rare_statements = { .stmts = rare, .n = COUNT(rare), .rare = true };
 
-/* "" is NULL in the table. */
-static struct arg
-arg_nullable(const char *text)
-{
-	return arg_text(text[0] != '\0' ? text : NULL);
-}
-
 enum err
 audit_lock(struct db *db, uint32_t chain, const struct uuid *user, struct audit_locked *out)
 {
@@ -146,10 +139,9 @@ audit_insert(struct db *db, const struct audit_line *line)
 {
 	char at[TIMESTAMP_SIZE];
 
-	timestamp_format(line->at, at);
 	return db_run(db, &stmts[INSERT],
-	              ARGS(arg_uuid(&line->id), arg_str((struct str){ at, TIMESTAMP_SIZE - 2 }), arg_u64(line->chain),
-	                   arg_u64(line->n), arg_text(line->event), arg_text(line->outcome), arg_nullable(line->actor.text),
+	              ARGS(arg_uuid(&line->id), arg_time(line->at, at), arg_u64(line->chain), arg_u64(line->n),
+	                   arg_text(line->event), arg_text(line->outcome), arg_nullable(line->actor.text),
 	                   arg_nullable(line->subject.text), arg_nullable(line->session.text), arg_text(line->through),
 	                   arg_nullable(line->target), line->sealed.n > 0 ? arg_bytes(&line->sealed) : arg_text(NULL),
 	                   arg_text(line->mac)),
@@ -224,25 +216,17 @@ audit_old(struct db *db, uint32_t from, uint32_t days, uint32_t *chain_out)
 	return db_row(db, &rare[OLD], ARGS(arg_u64(from), arg_u64(days)), chain_out);
 }
 
-#define TWICE(value) arg_str(value), arg_str(value)
-
-/* Without the Z, which the server does not know; 0 is NULL. */
-static struct str
-time_text(struct timestamp t, char out[TIMESTAMP_SIZE])
-{
-	timestamp_format(t, out);
-	return t.ms != 0 ? (struct str){ out, TIMESTAMP_SIZE - 2 } : (struct str){ 0 };
-}
+#define TWICE(arg) (arg), (arg)
 
 enum err
 audit_find(struct db *db, const struct audit_filter *filter, struct str before, struct str after,
            struct audit_line *out, size_t max, size_t *n_out)
 {
 	char since[TIMESTAMP_SIZE], until[TIMESTAMP_SIZE];
-	const struct str from = time_text(filter->since, since), to = time_text(filter->until, until);
+	const struct arg from = arg_time(filter->since, since), to = arg_time(filter->until, until);
 
 	return db_rows(db, &rare[FIND],
-	               ARGS(arg_str(before), arg_str(after), TWICE(filter->actor), TWICE(filter->subject),
-	                    TWICE(filter->event), TWICE(from), TWICE(to), arg_u64(max)),
+	               ARGS(arg_str(before), arg_str(after), TWICE(arg_str(filter->actor)), TWICE(arg_str(filter->subject)),
+	                    TWICE(arg_str(filter->event)), TWICE(from), TWICE(to), arg_u64(max)),
 	               out, sizeof(*out), max, n_out);
 }

@@ -91,6 +91,9 @@ struct arg arg_str(struct str v); /* an absent str is NULL */
 struct arg arg_text(const char *v);
 struct arg arg_uuid(const struct uuid *v);
 struct arg arg_bytes(const struct bytes *v);
+struct arg arg_nullable(const char *v); /* "" is NULL */
+/* Written into the text, which has to stay: in UTC without its Z, which a DATETIME does not have. 0 is NULL. */
+struct arg arg_time(struct timestamp v, char text[TIMESTAMP_SIZE]);
 
 #define ARGS(...) (const struct arg[]){ __VA_ARGS__ }, sizeof((const struct arg[]){ __VA_ARGS__ }) / sizeof(struct arg)
 #define NO_ARGS NULL, 0

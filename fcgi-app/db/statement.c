@@ -40,6 +40,21 @@ arg_bytes(const struct bytes *v)
 	return (struct arg){ .kind = ARG_BYTES, .text = { (const char *)v->p, v->n } };
 }
 
+struct arg
+arg_nullable(const char *v)
+{
+	return arg_text(v[0] != '\0' ? v : NULL);
+}
+
+struct arg
+arg_time(struct timestamp v, char text[TIMESTAMP_SIZE])
+{
+	if (v.ms == 0)
+		return arg_text(NULL);
+	timestamp_format(v, text);
+	return arg_str((struct str){ text, TIMESTAMP_SIZE - sizeof("Z") });
+}
+
 /* ---- Running --------------------------------------------------------------------------------------------------- */
 
 static enum err

@@ -43,13 +43,6 @@ arg_us(uint64_t ms)
 	return arg_u64(ms * 1000);
 }
 
-/* Without the Z, which the server does not know. */
-static struct arg
-arg_time(const char text[TIMESTAMP_SIZE])
-{
-	return arg_str((struct str){ text, TIMESTAMP_SIZE - 2 });
-}
-
 enum err
 throttles_find(struct db *db, const struct throttle_subject *a, const struct throttle_subject *b,
                struct throttle_row out[2], size_t *n_out)
@@ -71,12 +64,10 @@ throttles_update(struct db *db, const struct throttle_row *read, const struct th
 {
 	char retry_at[TIMESTAMP_SIZE], updated_at[TIMESTAMP_SIZE];
 
-	timestamp_format(read->retry_at, retry_at);
-	timestamp_format(read->updated_at, updated_at);
 	return db_run_one(db, &stmts[UPDATE],
 	                  ARGS(arg_u64(to->failures), arg_us(to->delay_ms), arg_us(to->age_ms),
-	                       arg_text(read->subject.text), arg_u64(read->failures), arg_time(retry_at),
-	                       arg_time(updated_at)));
+	                       arg_text(read->subject.text), arg_u64(read->failures), arg_time(read->retry_at, retry_at),
+	                       arg_time(read->updated_at, updated_at)));
 }
 
 enum err

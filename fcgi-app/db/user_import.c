@@ -22,23 +22,6 @@ static const struct stmt stmts[] = {
 
 const struct stmt_table user_import_statements = { .stmts = stmts, .n = COUNT(stmts), .rare = true };
 
-/* "" is NULL in the table. */
-static struct arg
-arg_nullable(const char *text)
-{
-	return arg_text(text[0] != '\0' ? text : NULL);
-}
-
-/* Without its Z, which a DATETIME does not have; 0 is NULL. */
-static struct arg
-arg_time(struct timestamp time, char text[TIMESTAMP_SIZE])
-{
-	if (time.ms == 0)
-		return arg_text(NULL);
-	timestamp_format(time, text);
-	return arg_str((struct str){ text, TIMESTAMP_SIZE - sizeof("Z") });
-}
-
 enum err
 users_import(struct db *db, const struct user *const users[], size_t n)
 {

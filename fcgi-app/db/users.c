@@ -87,13 +87,6 @@ static const struct stmt stmts[] = {
 
 const struct stmt_table users_statements = { .stmts = stmts, .n = COUNT(stmts) };
 
-/* "" is NULL in the table. */
-static struct arg
-arg_nullable(const char *text)
-{
-	return arg_text(text[0] != '\0' ? text : NULL);
-}
-
 enum err
 users_by_id(struct db *db, const struct uuid *id, struct user *out)
 {
