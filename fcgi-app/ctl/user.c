@@ -9,6 +9,7 @@
 
 enum { PAGE = 100, GENERATED = 20 /* 120 bits */ };
 
+/* Also anew, when a person has been waited for: the connection may be gone, and what was read, old. */
 static int
 find(struct app *app, const char *who, struct user *out)
 {
@@ -171,12 +172,20 @@ command_user_set_password(struct app *app, const struct options *options, char *
 	char password[PASSWORD_BYTES_MAX + 2];
 	struct user user;
 	struct reason why = { 0 };
-	const int rc = find(app, operands[0], &user);
+	struct uuid id;
+	int rc = find(app, operands[0], &user);
 
 	if (rc != EXIT_OK)
 		return rc;
+	id = user.id;
+	explicit_bzero(user.password_hash, sizeof(user.password_hash));
 	if (!get_password(app, options, password, sizeof(password)))
 		return EXIT_FAILED;
+	rc = find(app, id.text, &user);
+	if (rc != EXIT_OK) {
+		explicit_bzero(password, sizeof(password));
+		return rc;
+	}
 	const enum err err = account_set_password(app, &user, str_of(password), "password", NULL, &why);
 	if (err == OK) {
 		(void)puts("The password is set; all sessions have ended; failed log-ins are forgotten.");
@@ -227,15 +236,21 @@ int
 command_user_delete(struct app *app, const struct options *options, char **operands)
 {
 	struct user user;
+	struct uuid id;
 	char question[320];
-	const int rc = find(app, operands[0], &user);
+	int rc = find(app, operands[0], &user);
 
 	if (rc != EXIT_OK)
 		return rc;
 	explicit_bzero(user.password_hash, sizeof(user.password_hash));
+	id = user.id;
 	(void)snprintf(question, sizeof(question), "Delete %s and all that is theirs?", user.email);
 	if (!confirmed(options, question))
 		return EXIT_FAILED;
+	rc = find(app, id.text, &user);
+	if (rc != EXIT_OK)
+		return rc;
+	explicit_bzero(user.password_hash, sizeof(user.password_hash));
 	const enum err err = account_delete(app, &user, NULL);
 	if (err != OK)
 		return complain_err(app, err, NULL);

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { expectProblem, get } from "./lib/api.mjs";
-import { CHECKOUT, CONF, CTL, config, ctl, ctlOk, q, run, sql } from "./lib/instance.mjs";
+import { CHECKOUT, CONF, CTL, config, ctl, ctlOk, q, run, spawn, sql, until } from "./lib/instance.mjs";
 import { npm } from "./lib/npm.mjs";
-import { login, newPassword, newSession, newUser, statusOf, tryLogin, unique, uniqueEmail } from "./lib/users.mjs";
+import { login, newAdmin, newPassword, newRole, newSession, newUser, statusOf, tryLogin, unique, uniqueEmail } from "./lib/users.mjs";
 
 const { decodeJwt, decodeProtectedHeader } = await npm("jose");
 
@@ -233,6 +233,30 @@ test("latchctl: on a terminal a list has headings and columns, and no line is lo
 /* ---- What destroys asks ------------------------------------------------------------------------------------------- */
 
 const count = async (table, where) => Number((await sql(`SELECT COUNT(*) FROM ${table} WHERE ${where}`))[0][0]);
+
+test("latchctl: what waits for a person acts on the user as he is when the answer comes", async () => {
+	const role = await newRole(await newAdmin()), user = await newUser(), next = newPassword();
+	const asked = async (words, question, answer) => {
+		const child = spawn("script", ["-qec", `${CTL} --config ${CONF} ${words}`, "/dev/null"], { stdio: ["pipe", "pipe", "ignore"], env: { PATH: process.env.PATH } });
+		let said = "";
+		child.stdout.setEncoding("utf8").on("data", (part) => (said += part));
+		const ended = new Promise((done) => child.on("exit", done));
+		await until(() => question.test(said), 5000, words);
+		await ctlOk(["role", answer.role, user.email, role]);
+		if (words.startsWith("user set-password"))
+			await ctlOk(["user", "set-password", user.email], { input: `${newPassword()}\n` });
+		child.stdin.write(answer.first);
+		if (answer.second) {
+			await until(() => /Again: /.test(said), 5000, "the second question");
+			child.stdin.write(answer.second);
+		}
+		assert.equal(await ended, 0, said);
+	};
+	await asked(`user set-password ${user.email}`, /Password: /, { role: "grant", first: `${next}\n`, second: `${next}\n` });
+	await login({ email: user.email, password: next });
+	await asked(`user delete ${user.email}`, /\[y\/N\]/, { role: "revoke", first: "y\n" });
+	await fails(["user", "show", user.email], 3);
+});
 
 test("latchctl: what destroys asks on a terminal, does nothing for no, and elsewhere needs --yes", async () => {
 	assert.deepEqual(table.filter(({ options }) => options.some(([name]) => name === "--yes")).map(({ words }) => words.join(" ")).sort(), ["keys retire", "role delete", "user delete", "user export"]);
