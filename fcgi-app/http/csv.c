@@ -179,6 +179,16 @@ accept(const struct field *field, struct str cell, struct arena *arena, void *ou
 	return OK;
 }
 
+/* Of the column that is this field's; "" where there is none. */
+static struct str
+cell_under(const struct field *field, const struct csv_columns *columns, const struct str *cells)
+{
+	for (size_t i = 0; i < columns->n; i++)
+		if (columns->fields[i] == field)
+			return cells[i];
+	return STR("");
+}
+
 enum err
 csv_decode(const struct schema *schema, const struct csv_columns *columns, struct str record, struct arena *arena,
            void **out, struct reason *why, const char **detail)
@@ -195,19 +205,15 @@ csv_decode(const struct schema *schema, const struct csv_columns *columns, struc
 	if (n != columns->n)
 		return complain(detail, n < columns->n ? "has fewer cells than there are columns"
 		                                       : "has more cells than there are columns");
-	for (size_t i = 0; i < schema->n; i++) {
-		const struct field *field = &schema->fields[i];
-		struct str cell = { 0 };
-		for (size_t k = 0; k < n; k++)
-			if (columns->fields[k] == field)
-				cell = cells[k];
+	for (size_t i = 0; i < schema->n && err == OK; i++) {
+		const struct str cell = cell_under(&schema->fields[i], columns, cells);
 		if (cell.n > 0)
-			err = accept(field, cell, arena, *out, why);
+			err = accept(&schema->fields[i], cell, arena, *out, why);
 		else
-			field_missing(field, why);
-		if (err != OK)
-			return err;
+			field_missing(&schema->fields[i], why);
 	}
+	if (err != OK)
+		return err;
 	return why->n > 0 ? ERR_FIELDS : OK;
 }
 
