@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import http from "node:http";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -178,6 +179,31 @@ each("a body arrives whole behind the guard, and a WebSocket is opened for who i
 	notServed(await ask(one, "/app/socket", { upgrade: true }), "a WebSocket");
 });
 
+each("on one connection each request is for itself, and who has a copy of a page is asked again", async (one) => {
+	const agent = new http.Agent({ keepAlive: true, maxSockets: 1 }), sockets = new Set();
+	const get = (path, headers) => new Promise((done, fail) => http.get({ host: "127.0.0.1", port: one.port, path, agent, headers }, (answer) => {
+		sockets.add(answer.socket);
+		const parts = [];
+		answer.on("data", (part) => parts.push(part)).on("end", () => done({ status: answer.statusCode, headers: answer.headers, text: String(Buffer.concat(parts)) }));
+	}).on("error", fail));
+	const as = (who) => ({ Authorization: `Bearer ${who.token}` });
+	try {
+		for (const who of [user, editor, user]) {
+			assert.equal(environment(await get("/cgi/env.cgi", as(who))).AUTH_USER_ID, who.id);
+			notServed(await get("/cgi/env.cgi", {}), "after it");
+			notServed(await get("/app/x", {}), "after it");
+		}
+		const { headers } = await get("/files/page.html", as(user)), copy = { "If-None-Match": headers.etag, "If-Modified-Since": headers["last-modified"] };
+		assert.ok(headers.etag);
+		notServed(await get("/files/page.html", copy), "a copy");
+		notServed(await get("/files/page.html", { ...copy, Range: "bytes=0-3" }), "a part");
+		assert.equal((await get("/files/page.html", { ...copy, ...as(user) })).status, 304);
+		assert.ok(sockets.size < 4, `${sockets.size} connections`);
+	} finally {
+		agent.destroy();
+	}
+});
+
 each("a guarded page is for no cache between, and a refusal for none at all", async (one) => {
 	for (const place of PLACES) {
 		assert.match((await ask(one, place, { token: user.token })).headers["cache-control"], /\bprivate\b.*\bno-cache\b/, place);
@@ -316,7 +342,7 @@ const AROUND = (folder, name) => [
 	`/${folder}/${name}.`, `/${folder}./${name}`, `/${folder}/${name}/.`, `/${folder}/${name}/..`, `/${folder}/${name}%00`, `/${folder}%00/${name}`, `/%00/${folder}/${name}`, `/${folder}/${name}%00.css`, `/${folder}/${name}%20`, `/${folder}/${name}/`, `/${folder}/${name}%0a`, `/${folder}/${name}%0d%0aX-Auth-User:%20forged`,
 	`/${folder.toUpperCase()}/${name}`, `/%25${folder.charCodeAt(0).toString(16)}${folder.slice(1)}/${name}`, `/open/%252e%252e/${folder}/${name}`, `/open/%252e%252e%252f${folder}/${name}`, `/${folder}%c0%af${name}`, `/open/..%c0%af${folder}/${name}`, `/open/%c0%ae%c0%ae/${folder}/${name}`,
 	`//open/${folder}/${name}`, `//127.0.0.1/${folder}/${name}`, `http://127.0.0.1/${folder}/${name}`, `http://evil.example/${folder}/${name}`, `http://x/open/../${folder}/${name}`, `/${folder}/${name}?/../../open/page.html`, `/${folder}/${name}#/open/page.html`, `/open/page.html?/../../${folder}/${name}`,
-	`${folder}/${name}`, `*`, `/${folder}/%zz/../${name}`, `/${folder}/${name}%`, `/${folder}/${name}%f`, `/\xff/../${folder}/${name}`, `/${folder}/\x01${name}`, `/${folder}/${name}\x00`, `/${folder}/\t${name}`, `${PREFIX}/../${folder}/${name}`, `${PREFIX}/docs/../../${folder}/${name}`, `${PREFIX}/docs/..%2f..%2f${folder}/${name}`, `${PREFIX}//${folder}/${name}`,
+	`${folder}/${name}`, `*`, `/${folder}/${name} HTTP/1.0\r\nX:`, `/${folder}/${name}\r\n\r\n`, `/${folder}/%zz/../${name}`, `/${folder}/${name}%`, `/${folder}/${name}%f`, `/\xff/../${folder}/${name}`, `/${folder}/\x01${name}`, `/${folder}/${name}\x00`, `/${folder}/\t${name}`, `${PREFIX}/../${folder}/${name}`, `${PREFIX}/docs/../../${folder}/${name}`, `${PREFIX}/docs/..%2f..%2f${folder}/${name}`, `${PREFIX}//${folder}/${name}`,
 	`/anybody/../${folder}/${name}`, `/free/../${folder}/${name}`, `/free/..;/${folder}/${name}`, `/free/%2e%2e/${folder}/${name}`, `/free;/../${folder}/${name}`, `//free/${folder}/${name}`, `/free//../${folder}/${name}`, `/free/..%00/${folder}/${name}`, `/free/x/..\\..\\${folder}\\${name}`, `/${folder}/../free/${name}`, `/${folder}/%2e%2e/free/${name}`, `/${folder}%2f..%2ffree/${name}`,
 ];
 
@@ -335,9 +361,11 @@ each("no spelling of an address leads around the guard: not to a file, a program
 	for (const place of PLACES) {
 		const [, folder, name] = place.split("/");
 		for (const target of AROUND(folder, name)) {
-			const answer = await ask(one, target).catch(() => undefined); /* closed without an answer */
-			if (answer === undefined)
+			const answer = await ask(one, target).catch((error) => error);
+			if (answer instanceof Error) { /* closed, or what is no HTTP/1 */
+				assert.doesNotMatch(answer.message, CONTENT, target);
 				continue;
+			}
 			/* What is open is open: the last part of a target may be a query of it. */
 			if (/^\/open\/page\.html\?/.test(target)) {
 				assert.equal(answer.text, "open/page.html: the page itself\n");
@@ -357,6 +385,16 @@ each("no spelling of an address leads around the guard: not to a file, a program
 });
 
 /* ---- latch away ---- */
+
+each("a request that hides behind another is asked about too", async (one) => {
+	for (const place of PLACES)
+		for (const head of ["", "Content-Length: 0\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", "Content-Length: 0\r\nContent-Length: 0\r\n", "Content-Length : 5\r\n", `Authorization: Bearer ${user.token}\r\n`]) {
+			const said = await ask(one, `/open/page.html HTTP/1.1\r\nHost: 127.0.0.1:${one.port}\r\n${head}\r\n${head.startsWith("T") ? "0\r\n\r\n" : ""}GET ${place}`, { whole: true });
+			assert.doesNotMatch(said, /(files|cgi)\/\w+\.html: the page|GATEWAY_INTERFACE=|"url":/, `${place} ${head}`);
+			if (head === "")
+				assert.match(said, /^HTTP\/1\.1 200 [^]*open\/page\.html: the page itself\n.*HTTP\/1\.1 401 /, "both were answered");
+		}
+});
 
 test("guard: an ended session is let in nowhere, a second later, by any of the servers", async () => {
 	const other = await newSession(), all = Object.values(sites);

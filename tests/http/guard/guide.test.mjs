@@ -39,7 +39,7 @@ after(async () => {
 });
 
 for (const server of Object.keys(SERVERS)) {
-	test(`docs/guarding.md, ${server}: its command and include guard a site, and its check says so`, async () => {
+	test(`docs/guarding.md, ${server}: its command and include guard a site, its check says so, and the doctor finds nothing`, async () => {
 		const one = await site(server, { port, app: app.port, authorizer: tcp, conf: await command(server) });
 		try {
 			const check = /## The check\n\n```sh\n([\s\S]*?)^```/m.exec(text)[1].trim().split("\n");
@@ -51,6 +51,9 @@ for (const server of Object.keys(SERVERS)) {
 			}
 			const page = await ask(one, "/reports/page.html", { token: user.token });
 			assert.match(page.text, /the page itself/);
+			const doctor = await run(CTL, ["doctor", "--url", `${one.origin}/auth`, "--guard", "/reports/page.html"]);
+			assert.doesNotMatch(doctor.stdout, /^(FAIL|warn)/m);
+			assert.equal(doctor.code, 0, doctor.stdout);
 			assert.equal((await ask(one, "/wiki/x", { token: user.token })).status, 403);
 		} finally {
 			await one.stop();

@@ -217,8 +217,8 @@ const named = (headers, name) => headers.some(([other]) => other.toLowerCase() =
 const UPGRADE = [["Upgrade", "websocket"], ["Connection", "Upgrade"], ["Sec-WebSocket-Version", "13"], ["Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="]];
 
 /** Sends exactly this target and these headers ([name, value] pairs, latin1), and reads until the server closes. Host and Connection
- * are added where they are not among them. */
-export function ask({ port }, target, { method = "GET", headers = [], body = "", token, cookie, timeout = 10_000, upgrade = false } = {}) {
+ * are added where they are not among them. `whole`: gives all that came, as text. */
+export function ask({ port }, target, { method = "GET", headers = [], body = "", token, cookie, timeout = 10_000, upgrade = false, whole = false } = {}) {
 	const all = [...headers, ...(upgrade ? UPGRADE : []), ...(token ? [["Authorization", `Bearer ${token}`]] : []), ...(cookie ? [["Cookie", `latch=${cookie}`]] : [])];
 	if (!named(all, "host"))
 		all.unshift(["Host", `127.0.0.1:${port}`]);
@@ -236,7 +236,7 @@ export function ask({ port }, target, { method = "GET", headers = [], body = "",
 		socket.on("error", (error) => parts.length || fail(error));
 		socket.on("close", () => {
 			try {
-				done(parse(Buffer.concat(parts), started, method));
+				done(whole ? Buffer.concat(parts).toString("latin1") : parse(Buffer.concat(parts), started, method));
 			} catch (error) {
 				fail(error);
 			}
