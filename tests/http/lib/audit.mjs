@@ -48,13 +48,18 @@ function agedId(id, days) {
 	return `${hex.slice(0, 8)}-${hex.slice(8)}${id.slice(13)}`;
 }
 
-/* What is sealed is bound to the line's id. Of somebody who was deleted nobody can open it, and none has to. */
+/* What is sealed is bound to the line's id. Of somebody who was deleted nobody can open it, and none has to: also where an import
+ * brought his id back, with another key. */
 function resealed(line, id) {
 	const lost = line.key === "" && (line.actor ?? line.subject) !== null;
 	if (line.sealed === null || lost)
 		return line.sealed;
 	const under = derive(secret, `latch audit from v1 ${line.key}`);
-	return seal(unseal(Buffer.from(line.sealed, "hex"), under, line.id), under, id).toString("hex");
+	try {
+		return seal(unseal(Buffer.from(line.sealed, "hex"), under, line.id), under, id).toString("hex");
+	} catch {
+		return line.sealed;
+	}
 }
 
 /** Moves the first `old` lines of a chain so many days back, with the time in their ids or without, and signs it anew as if they
