@@ -38,6 +38,9 @@ static const struct command_option
 	opt_require = { "require", "REQUIREMENT", AT_GIVEN, "of a guard: what it takes, such as user or role:editor" },
 	opt_socket = { "socket", "PATH", AT(socket), "where the pool listens" },
 	opt_url = { "url", "URL", AT(url), "ask the site at this address, from outside, instead of the installation" },
+	opt_query = { "query", "TEXT", AT(query), "those whose e-mail address, user name or name begins with it" },
+	opt_role = { "role", "ROLE", AT(role), "those who have it" },
+	opt_status = { "status", "STATUS", AT(status), "active, disabled or pending" },
 	opt_username = { "username", "USERNAME", AT(username), "a name to log in with, besides the e-mail address" },
 	opt_yes = { "yes", NULL, AT(yes), "do not ask" };
 /* clang-format on */
@@ -170,8 +173,8 @@ const struct command commands[] = {
 	  .run = command_user_show },
 	{ .name = "user list",
 	  .operands = "",
-	  .options = { &opt_json },
-	  .help = "list all users",
+	  .options = { &opt_query, &opt_status, &opt_role, &opt_json },
+	  .help = "list users",
 	  .run = command_user_list },
 	{ .name = "user set-password",
 	  .operands = "WHO",

@@ -21,8 +21,8 @@ enum { GIVEN_MAX = 64 };
 
 /* The values of the options that were given: false and NULL where one was not. */
 struct options {
-	const char *authorizer, *ca, *description, *format, *guard, *head, *login, *name, *pages, *prefix, *socket, *url,
-		*username;
+	const char *authorizer, *ca, *description, *format, *guard, *head, *login, *name, *pages, *prefix, *query, *role,
+		*socket, *status, *url, *username;
 	bool all, allow_roles, dry_run, follow, generate_password, if_missing, json, now, yes;
 	struct given given[GIVEN_MAX]; /* those that are not members of their own, in order */
 	size_t given_n;                /* beyond GIVEN_MAX: there were more */

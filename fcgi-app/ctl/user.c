@@ -6,8 +6,9 @@
 #include "ctl/output.h"
 #include "db/roles.h"
 #include "service/account.h"
+#include "service/user_list.h"
 
-enum { PAGE = 100, GENERATED = 20 /* 120 bits */ };
+enum { PAGE = 100, LIST_ARENA = 1024 * 1024, GENERATED = 20 /* 120 bits */ };
 
 /* Also anew, when a person has been waited for: the connection may be gone, and what was read, old. */
 static int
@@ -143,16 +144,66 @@ static const struct field listed_fields[] = {
 };
 static const struct schema listed_row = SCHEMA("User", struct user, listed_fields);
 
+static bool
+valid_filter(const struct user_filter *filter, struct reason *why)
+{
+	const struct str query = filter->query, status = filter->status, role = filter->role;
+
+	if (query.p != NULL
+	    && (utf8_length(query) < 1 || utf8_length(query) > USER_QUERY_POINTS_MAX || !is_display_name(query)))
+		(void)reason_field(why, "--query", "invalid", "takes 1 to 254 characters of visible UTF-8 text");
+	if (status.p != NULL && !rule_status.valid(status))
+		(void)reason_field(why, "--status", "invalid", rule_status.must);
+	if (role.p != NULL && !is_role_name(role))
+		(void)reason_field(why, "--role", "invalid", "takes the name of a role");
+	return why->n == 0;
+}
+
+/* Page by page, each in its own time: a page may be empty, and not be the last. */
+static int
+list_some(struct app *app, const struct user_filter *filter, struct output *out)
+{
+	struct arena arena;
+	struct user_page page;
+	struct reason why = { 0 };
+	char cursor[USER_CURSOR_MAX + 1] = "";
+	int rc = EXIT_OK;
+
+	if (!arena_open(&arena, LIST_ARENA))
+		return complain("out of memory");
+	do {
+		const struct str from = cursor[0] != '\0' ? str_of(cursor) : (struct str){ 0 };
+		enum err err = ERR_INTERNAL;
+		if (!connected(app)) {
+			rc = EXIT_AWAY;
+			break;
+		}
+		err = user_list(app, filter, from, PAGE, &arena, &page, &why);
+		if (err == OK && !str_copy(cursor, sizeof(cursor), page.next_cursor))
+			err = ERR_INTERNAL;
+		rc = err == OK ? output_rows(out, page.users, page.n) : complain_err(app, err, &why);
+		arena_reset(&arena);
+	} while (rc == EXIT_OK && cursor[0] != '\0');
+	arena_close(&arena);
+	return rc;
+}
+
 int
 command_user_list(struct app *app, const struct options *options, char **operands)
 {
 	static struct user page[PAGE];
+	const struct user_filter filter = { str_of(options->query), str_of(options->status), str_of(options->role) };
 	struct output out = output_begin(options, &listed_row);
+	struct reason why = { 0 };
 	struct str after = { 0 };
 	size_t n;
 	int rc = EXIT_OK;
 
 	(void)operands;
+	if (!valid_filter(&filter, &why))
+		return complain_err(app, ERR_FIELDS, &why);
+	if (options->query != NULL || options->status != NULL || options->role != NULL)
+		return list_some(app, &filter, &out);
 	if (!connected(app))
 		return EXIT_AWAY;
 	do {

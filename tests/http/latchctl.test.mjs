@@ -208,6 +208,25 @@ test("latchctl: --json prints the documented members, an object a line; without 
 	await ctlOk(["role", "delete", role, "--yes"]);
 });
 
+test("latchctl: user list has those with a beginning, a status, a role, or all of these", async () => {
+	const mark = unique("flt"), role = await newRole(await newAdmin()), made = [];
+	for (let i = 0; i < 4; i++)
+		made.push((await newUser({ email: uniqueEmail(i < 3 ? mark : "other"), ...(i === 3 && { username: `${mark}`.slice(0, 30) }) })).id);
+	await ctlOk(["user", "disable", made[0]]);
+	for (const id of [made[0], made[1]])
+		await ctlOk(["role", "grant", id, role]);
+	const listed = async (...args) => (await json("user", "list", ...args)).map(({ id }) => id).sort();
+	const are = (...which) => which.map((i) => made[i]).sort();
+	assert.deepEqual(await listed("--query", mark.toUpperCase()), are(0, 1, 2, 3));
+	assert.deepEqual(await listed("--role", role), are(0, 1));
+	assert.deepEqual(await listed("--query", mark, "--status", "active"), are(1, 2, 3));
+	assert.deepEqual(await listed("--query", mark, "--status", "disabled", "--role", role), are(0));
+	assert.deepEqual(await listed("--query", mark, "--status", "pending"), []);
+	assert.deepEqual((await listed("--status", "disabled")).filter((id) => made.includes(id)), are(0));
+	for (const wrong of [["--query", ""], ["--query", "a\nb"], ["--status", "gone"], ["--role", "A b"]])
+		assert.match(await fails(["user", "list", ...wrong], 1), new RegExp(wrong[0]));
+});
+
 /* On a terminal of so many columns, with this typed: what it showed. */
 async function onTerminal(args, { columns = 80, typed = "" } = {}) {
 	const command = [CTL, "--config", CONF, ...args].map((word) => `'${word}'`).join(" ");
