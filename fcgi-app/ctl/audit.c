@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 #include "ctl/output.h"
+#include "ctl/progress.h"
 #include "service/audit_verify.h"
 
-enum { PROGRESS_US = 200000, PROGRESS_LINE_US = 10000000, TAIL_SHOWN = 20, TAIL_BATCH = 200, TAIL_POLL_MS = 500 };
+enum { TAIL_SHOWN = 20, TAIL_BATCH = 200, TAIL_POLL_MS = 500 };
 
 int
 command_audit_events(struct app *app, const struct options *options, char **operands)
@@ -23,39 +24,15 @@ command_audit_events(struct app *app, const struct options *options, char **oper
 /* ---- latchctl audit verify ------------------------------------------------------------------------------------------ */
 
 static void
-clear_line(void)
+say(void *progress, const char *sentence)
 {
-	if (isatty(STDOUT_FILENO) == 1)
-		(void)printf("\r\033[K");
-}
-
-static void
-say(void *argument, const char *sentence)
-{
-	(void)argument;
-	clear_line();
+	progress_clear(progress);
 	(void)puts(sentence);
 }
 
-static void
-tell(const struct audit_verify *v, uint64_t expected, uint64_t *told_us)
-{
-	const bool terminal = isatty(STDOUT_FILENO) == 1;
-	const uint64_t now = clock_mono_us(), all = v->lines < expected ? expected : v->lines;
-
-	if (now - *told_us < (terminal ? PROGRESS_US : PROGRESS_LINE_US))
-		return;
-	*told_us = now;
-	(void)printf("%s%llu of about %llu lines%s", terminal ? "\r" : "", (unsigned long long)v->lines,
-	             (unsigned long long)all, terminal ? "\033[K" : "\n");
-	(void)fflush(stdout);
-}
-
 static enum err
-walk_chains(struct app *app, struct audit_verify *v, uint64_t expected)
+walk_chains(struct app *app, struct audit_verify *v, struct progress *progress)
 {
-	uint64_t told_us = clock_mono_us();
-
 	for (uint32_t chain = 0; chain < AUDIT_CHAINS; chain++) {
 		struct audit_walk walk = { .chain = chain };
 		while (!walk.done) {
@@ -63,7 +40,8 @@ walk_chains(struct app *app, struct audit_verify *v, uint64_t expected)
 			const enum err err = connected(app) ? audit_verify_page(app, v, &walk) : ERR_BUSY;
 			if (err != OK)
 				return err;
-			tell(v, expected, &told_us);
+			progress->done = v->lines;
+			progress_tell(progress);
 		}
 	}
 	return OK;
@@ -74,23 +52,26 @@ command_audit_verify(struct app *app, const struct options *options, char **oper
 {
 	static struct audit_verify v;
 	char head[AUDIT_HEAD_TEXT];
+	struct progress progress;
 	uint64_t expected;
 
 	(void)operands;
 	v.say = say;
+	v.argument = &progress;
 	if (options->head != NULL && !audit_verify_against(&v, str_of(options->head)))
 		return complain("--head takes what latchctl audit verify printed behind \"head: \"");
 	if (!connected(app))
 		return EXIT_AWAY;
 	enum err err = audit_verify_begin(app, &v, &expected);
+	progress = progress_begin("audit", "lines", expected);
 	if (err == OK)
-		err = walk_chains(app, &v, expected);
+		err = walk_chains(app, &v, &progress);
+	progress_clear(&progress);
 	if (err == ERR_BUSY)
 		return EXIT_AWAY;
 	if (err != OK)
 		return complain_err(app, err, NULL);
 	audit_verify_end(&v, head);
-	clear_line();
 	if (v.faults == 0)
 		(void)printf("%llu lines in %d chains: all as they were written\n", (unsigned long long)v.lines, AUDIT_CHAINS);
 	else
