@@ -101,10 +101,15 @@ each("files, a CGI program and an application are served to who is signed in, an
 	for (const who of [user, editor]) {
 		const page = await ask(one, "/files/page.html", { token: who.token });
 		assert.deepEqual([page.status, page.text], [200, "files/page.html: the page itself\n"]);
-		const cgi = await ask(one, "/cgi/env.cgi?a=b", { token: who.token });
-		assert.equal(cgi.status, 200);
-		const { REMOTE_USER, AUTH_USER_ID, AUTH_EMAIL, AUTH_ROLES, QUERY_STRING } = environment(cgi);
-		assert.deepEqual({ REMOTE_USER, AUTH_USER_ID, AUTH_EMAIL, AUTH_ROLES, QUERY_STRING }, { REMOTE_USER: who.username ?? who.email, AUTH_USER_ID: who.id, AUTH_EMAIL: who.email, AUTH_ROLES: who.role, QUERY_STRING: "a=b" });
+		/* lighttpd and nginx run .php by FastCGI. */
+		for (const program of ["env.cgi", "env.php"]) {
+			const cgi = await ask(one, `/cgi/${program}/more?a=b`, { token: who.token });
+			assert.equal(cgi.status, 200);
+			const { REMOTE_USER, AUTH_USER_ID, AUTH_EMAIL, AUTH_ROLES, QUERY_STRING, PATH_INFO } = environment(cgi);
+			assert.deepEqual({ REMOTE_USER, AUTH_USER_ID, AUTH_EMAIL, AUTH_ROLES, QUERY_STRING, PATH_INFO }, { REMOTE_USER: who.username ?? who.email, AUTH_USER_ID: who.id, AUTH_EMAIL: who.email, AUTH_ROLES: who.role, QUERY_STRING: "a=b", PATH_INFO: "/more" });
+		}
+		if (one.server === "nginx")
+			notServed(await ask(one, "/files/env.php", { token: who.token }), "a program's text", [404]);
 		const proxied = await ask(one, "/app/x?y=1", { token: who.token });
 		assert.equal(proxied.status, 200);
 		assert.equal(proxied.json().url, "/app/x?y=1");
@@ -114,9 +119,9 @@ each("files, a CGI program and an application are served to who is signed in, an
 
 each("nobody, and who has a bad token or cookie, gets none of it by any method, and a program is told 401", async (one) => {
 	const asked = app.asked();
-	for (const place of [...PLACES, "/files/", "/files", "/cgi/env.cgi/more", "/app", "/app/", "/files/env.cgi"])
+	for (const place of [...PLACES, "/files/", "/files", "/cgi/env.cgi/more", "/cgi/env.php", "/cgi/env.php/more", "/app", "/app/", "/files/env.cgi", "/files/env.php"])
 		for (const method of ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
-			notServed(await ask(one, place, { method }), `${method} ${place}`, place === "/files/env.cgi" && one.server === "nginx" ? [404] : [401]); /* where nothing runs it */
+			notServed(await ask(one, place, { method }), `${method} ${place}`, /^\/files\/env/.test(place) && one.server === "nginx" ? [404] : [401]); /* where nothing runs it */
 	for (const place of PLACES)
 		for (const credential of [{ token: "x" }, { token: `${user.token}x` }, { token: user.token.slice(0, -4) }, { cookie: "x" }, { headers: [["Authorization", "Basic eDp5"]] }, { headers: [["Authorization", "Bearer"]] }]) {
 			const answer = await ask(one, place, credential);

@@ -73,18 +73,30 @@ function content(www) {
 	}
 	writeFileSync(join(www, "filesystem.html"), "not guarded\n");
 	for (const place of ["cgi", "open", "files"]) {
-		writeFileSync(join(www, place, "env.cgi"), CGI);
-		chmodSync(join(www, place, "env.cgi"), 0o755);
+		for (const name of ["env.cgi", "env.php"]) {
+			writeFileSync(join(www, place, name), CGI);
+			chmodSync(join(www, place, name), 0o755);
+		}
 	}
 }
 
 /* ---- The servers ---- */
+
+/* It runs what is executable, whatever its name: so a shell script does for PHP. */
+async function fcgiwrap({ at }) {
+	const wrap = launch([...service, "spawn-fcgi", "-n", "-s", `${at}/fcgiwrap.sock`, "--", "/usr/sbin/fcgiwrap"]);
+	await untilListens(wrap, `${at}/fcgiwrap.sock`);
+	return wrap;
+}
 
 const MODULES = "mpm_event authn_core authz_core authz_user authnz_fcgi alias cgid dir headers mime proxy proxy_fcgi proxy_http setenvif";
 
 /** By name: the configuration of the site, and how it is started. `at`: the folder; latch.conf in there is what latchctl printed. */
 export const SERVERS = {
 	lighttpd: {
+		/* For .php; it runs .cgi itself. */
+		options: ["--fastcgi", "unix:/fcgiwrap.sock"],
+		helper: fcgiwrap,
 		/* mod_cgi and mod_proxy first, which without latch.conf's own order serve unasked. */
 		configuration: ({ at, port, app }) => `
 server.modules = ("mod_cgi", "mod_proxy")
@@ -105,11 +117,7 @@ include "latch.conf"
 	},
 	nginx: {
 		options: ["--fastcgi", "unix:/fcgiwrap.sock"],
-		helper: async ({ at }) => {
-			const wrap = launch([...service, "spawn-fcgi", "-n", "-s", `${at}/fcgiwrap.sock`, "--", "/usr/sbin/fcgiwrap"]);
-			await untilListens(wrap, `${at}/fcgiwrap.sock`);
-			return wrap;
-		},
+		helper: fcgiwrap,
 		configuration: ({ at, port, app }) => `
 daemon off; worker_processes 1; pid nginx.pid; error_log error.log warn;
 events { worker_connections 256; }
@@ -161,7 +169,7 @@ DirectoryIndex index.html
 <Directory "${at}/www">
 	Require all granted
 	Options +ExecCGI +FollowSymLinks
-	AddHandler cgi-script .cgi
+	AddHandler cgi-script .cgi .php
 </Directory>
 Include latch.conf
 <VirtualHost *:${port}>
