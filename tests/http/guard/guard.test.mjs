@@ -5,16 +5,16 @@
 import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import http from "node:http";
-import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { put } from "../lib/api.mjs";
+import { AROUND, readings } from "../lib/around.mjs";
 import { application, ask, environment, PREFIX, received, site, SERVERS } from "../lib/guarded.mjs";
-import { config, q, sleep, SOCKET, sql, until } from "../lib/instance.mjs";
+import { config, q, sleep, sql, until } from "../lib/instance.mjs";
 import { freePort } from "../lib/mount.mjs";
 import { Pool } from "../lib/pool.mjs";
 import { newAdmin, newHolder, newSession, unique } from "../lib/users.mjs";
+import { Way } from "../lib/way.mjs";
 
 const NAMES = Object.keys(SERVERS), MAX_AGE_S = 3;
 const PLACES = ["/files/page.html", "/cgi/env.cgi", "/app/x"];
@@ -24,28 +24,7 @@ const PAGE = [["Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"]];
 const dir = mkdtempSync(join(tmpdir(), "latch-guard-"));
 chmodSync(dir, 0o1777);
 
-/* The way to the database, which can be cut. */
-const way = {
-	path: join(dir, "db.sock"), open: new Set(),
-	lay() {
-		rmSync(this.path, { force: true });
-		this.server = net.createServer((here) => {
-			const there = net.connect(SOCKET());
-			for (const [a, b] of [[here, there], [there, here]]) {
-				this.open.add(a);
-				a.pipe(b);
-				a.on("error", () => {}).on("close", () => (this.open.delete(a), b.destroy()));
-			}
-		});
-		return new Promise((done) => this.server.listen(this.path, () => done(chmodSync(this.path, 0o666))));
-	},
-	async cut() {
-		const closed = new Promise((done) => this.server.close(done));
-		this.open.forEach((socket) => socket.destroy());
-		await closed;
-	},
-};
-
+const way = new Way(join(dir, "db.sock"));
 const sites = {};
 let pool, authorizer, app, user, editor, admin, settings, tcp;
 const socket = join(dir, "latch.sock");
@@ -337,29 +316,6 @@ each("a name with other characters than dashes is no identity to a program eithe
 });
 
 /* ---- Ways around ---- */
-
-/* Of each place, which has a folder and a name. */
-const AROUND = (folder, name) => [
-	`//${folder}/${name}`, `/${folder}//${name}`, `///${folder}///${name}`, `/./${folder}/${name}`, `/${folder}/./${name}`, `/open/../${folder}/${name}`, `/open/page.html/../../${folder}/${name}`, `/${folder}/../${folder}/${name}`,
-	`/%${folder.charCodeAt(0).toString(16)}${folder.slice(1)}/${name}`, `/open/%2e%2e/${folder}/${name}`, `/open/.%2e/${folder}/${name}`, `/open/%2E./${folder}/${name}`, `/%2e/${folder}/${name}`,
-	`/open/..%2f${folder}/${name}`, `/open%2f..%2f${folder}/${name}`, `/open/%2e%2e%2f${folder}/${name}`, `/${folder}%2f${name}`, `/%2f${folder}/${name}`, `/open/..%5c${folder}/${name}`, `/open/..\\${folder}\\${name}`, `\\${folder}\\${name}`, `/${folder}\\${name}`,
-	`/open/..;/${folder}/${name}`, `/open/..;x=y/${folder}/${name}`, `/open/..%3b/${folder}/${name}`, `/${folder};x/${name}`, `/;x/${folder}/${name}`, `/${folder}/;/${name}`, `/${folder}/${name};x=1`, `/${folder}%3b/${name}`,
-	`/${folder}/${name}.`, `/${folder}./${name}`, `/${folder}/${name}/.`, `/${folder}/${name}/..`, `/${folder}/${name}%00`, `/${folder}%00/${name}`, `/%00/${folder}/${name}`, `/${folder}/${name}%00.css`, `/${folder}/${name}%20`, `/${folder}/${name}/`, `/${folder}/${name}%0a`, `/${folder}/${name}%0d%0aX-Auth-User:%20forged`,
-	`/${folder.toUpperCase()}/${name}`, `/%25${folder.charCodeAt(0).toString(16)}${folder.slice(1)}/${name}`, `/open/%252e%252e/${folder}/${name}`, `/open/%252e%252e%252f${folder}/${name}`, `/${folder}%c0%af${name}`, `/open/..%c0%af${folder}/${name}`, `/open/%c0%ae%c0%ae/${folder}/${name}`,
-	`//open/${folder}/${name}`, `//127.0.0.1/${folder}/${name}`, `http://127.0.0.1/${folder}/${name}`, `http://evil.example/${folder}/${name}`, `http://x/open/../${folder}/${name}`, `/${folder}/${name}?/../../open/page.html`, `/${folder}/${name}#/open/page.html`, `/open/page.html?/../../${folder}/${name}`,
-	`${folder}/${name}`, `*`, `/${folder}/${name} HTTP/1.0\r\nX:`, `/${folder}/${name}\r\n\r\n`, `/${folder}/%zz/../${name}`, `/${folder}/${name}%`, `/${folder}/${name}%f`, `/\xff/../${folder}/${name}`, `/${folder}/\x01${name}`, `/${folder}/${name}\x00`, `/${folder}/\t${name}`, `${PREFIX}/../${folder}/${name}`, `${PREFIX}/docs/../../${folder}/${name}`, `${PREFIX}/docs/..%2f..%2f${folder}/${name}`, `${PREFIX}//${folder}/${name}`,
-	`/anybody/../${folder}/${name}`, `/free/../${folder}/${name}`, `/free/..;/${folder}/${name}`, `/free/%2e%2e/${folder}/${name}`, `/free;/../${folder}/${name}`, `//free/${folder}/${name}`, `/free//../${folder}/${name}`, `/free/..%00/${folder}/${name}`, `/free/x/..\\..\\${folder}\\${name}`, `/${folder}/../free/${name}`, `/${folder}/%2e%2e/free/${name}`, `/${folder}%2f..%2ffree/${name}`,
-];
-
-/* The paths that one program or another takes a target for. */
-function readings(target) {
-	const decoded = [target.split("?")[0]];
-	for (let i = 0; i < 3; i++)
-		decoded.push(decoded.at(-1).replace(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(parseInt(hex, 16))));
-	const plain = decoded.flatMap((path) => [path, path.replaceAll("\\", "/")]).flatMap((path) => [path, path.replace(/;[^/]*/g, ""), path.replace(/\0.*/s, "").replaceAll("\0", "")]);
-	const tidy = (path) => path.split("/").reduce((out, part) => (part === ".." ? out.slice(0, -1) : part === "." || part === "" ? out : [...out, part]), []).join("/");
-	return plain.flatMap((path) => [path.replace(/^\/+/, ""), tidy(path), tidy(path.replace(/^\/\/[^/]*/, "")), tidy(path.replace(/^[a-z]+:\/\/[^/]*/, ""))]);
-}
 
 each("no spelling of an address leads around the guard: not to a file, a program or the application", async (one, t) => {
 	let refused = 0;
