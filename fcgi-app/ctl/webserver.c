@@ -82,7 +82,7 @@ struct guard {
 	struct template_scope places[PLACES];
 	struct template_value place_values[PLACES][5];
 	char place[PLACES][PLACE_MAX + 8];
-	char pattern[PATTERN_MAX], number[8], proxy[NETWORK_MAX + 16], fastcgi_host[NETWORK_MAX + 32];
+	char pattern[PATTERN_MAX], number[24], proxy[NETWORK_MAX + 16], fastcgi_host[NETWORK_MAX + 32];
 };
 
 static bool
