@@ -52,7 +52,7 @@ command_audit_verify(struct app *app, const struct options *options, char **oper
 {
 	static struct audit_verify v;
 	char head[AUDIT_HEAD_TEXT];
-	struct progress progress;
+	static struct progress progress;
 	uint64_t expected;
 
 	(void)operands;
