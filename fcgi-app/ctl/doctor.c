@@ -110,10 +110,9 @@ check_keys(struct app *app)
 	if (err != OK)
 		return bad("signing keys: %s", db_error(app->db));
 	if (app->keys_unusable > 0)
-		return bad(
-			"signing keys: %zu do not open with this key_file; restore the one they were made with, or latchctl keys "
-			"rotate --now (all tokens end)",
-			app->keys_unusable);
+		return bad("signing keys: %zu do not open with this key_file; restore the one they were made with, or see "
+		           "docs/operations.md, \"When the key file is lost\"",
+		           app->keys_unusable);
 	if (signer == NULL)
 		return bad("signing keys: there is none that signs; latchctl keys create makes one");
 	return good("signing keys: %zu, %s %s signs", app->keyring.n, token_alg_name(signer->alg), signer->kid);

@@ -17,6 +17,10 @@ health_ready(struct app *app, const char **missing_out)
 		*missing_out = "The database has another schema version than this program: run latchctl migrate.";
 	else if (keyring_signer(&app->keyring, clock_now()) == NULL)
 		*missing_out = "No signing key can be used: run latchctl doctor.";
+	else if (app->audit.key == NULL)
+		*missing_out =
+			"What is done cannot be written down, as the audit's secret does not open with this key_file: see "
+			"docs/operations.md, \"When the key file is lost\".";
 	else
 		return OK;
 	return ERR_DB;

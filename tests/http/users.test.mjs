@@ -204,12 +204,15 @@ test("users: who is disabled has no session any more, and is told so after the r
 	expectProblem(await get("/users/me", { token: user.token }), "invalid_token");
 });
 
-test("users: to make one active forgets wrong passwords", async () => {
+test("users: to disable one and make him active again forgets wrong passwords; to make an active one active does not", async () => {
 	const user = await newUser();
 	for (let i = 0; i < 6; i++)
 		await tryLogin(user.email, newPassword());
 	expectProblem(await tryLogin(user.email, user.password), "too_many_requests");
 	assert.equal(await status(patch(one(user.id), { ...as, json: { status: "active" } })), 200);
+	expectProblem(await tryLogin(user.email, user.password), "too_many_requests");
+	for (const now of ["disabled", "active"])
+		assert.equal(await status(patch(one(user.id), { ...as, json: { status: now } })), 200);
 	await login(user);
 });
 

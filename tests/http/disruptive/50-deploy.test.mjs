@@ -1,6 +1,7 @@
 /* deploy/up and deploy/down, tried with a second instance beside the one under test. */
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { get } from "node:http";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { send } from "../lib/http.mjs";
@@ -116,8 +117,10 @@ test("deploy/up: it remembers its options, and an unchanged instance goes on as 
 });
 
 test("deploy/up: --prefix moves latch, its public URL with it, is remembered, and / moves it back", async () => {
-	const status = async (path) => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
-	const problem = async (path) => (await (await fetch(`http://127.0.0.1:${port}${path}`)).json()).type;
+	/* Each on a connection of its own: one that was kept may still be with a worker of nginx that has the configuration of before. */
+	const ask = (path) => new Promise((done, fail) => get({ host: "127.0.0.1", port, path, agent: false }, async (answer) => done([answer.statusCode, (await answer.toArray()).join("")])).on("error", fail));
+	const status = async (path) => (await ask(path))[0];
+	const problem = async (path) => JSON.parse((await ask(path))[1]).type;
 	for (const server of ["lighttpd", "nginx"])
 		for (const [args, prefix] of [[["--prefix", "/auth-api", "--server", server], "/auth-api"], [[], "/auth-api"], [["--prefix=/"], ""]]) {
 			const done = await deploy("up", ["--dir", dir, ...args]);

@@ -50,6 +50,28 @@ test("backup: what the page says keeps everything, and restores it after the dat
 	assert.equal(kidOf((await login(early)).access_token), kidOf(tokens.access_token), "the signing key is the one of before");
 });
 
+test("a lost key file: without it nothing is ready; by what the page says accounts go on, and the audit begins anew", async () => {
+	const user = await newUser(), tokens = await login(user);
+	const [[lines]] = await sql("SELECT COUNT(*) FROM audit");
+	await sql("CREATE TABLE audit_secret_kept AS SELECT * FROM audit_secret; UPDATE audit_secret SET sealed = REVERSE(sealed)");
+	const found = await ctl(["doctor"]);
+	await sql("DELETE FROM audit_secret; INSERT INTO audit_secret SELECT * FROM audit_secret_kept; DROP TABLE audit_secret_kept");
+	assert.match(found.stdout, /^FAIL .*audit's secret does not open/m);
+	assert.equal(found.code, 1);
+
+	rmSync(join(DIR, "secrets", "key"));
+	assert.notEqual((await ctl(["doctor"])).code, 0);
+	assert.match(await follow("lost-key"), /^ok +signing keys/m);
+	await ready();
+	assert.equal((await tryLogin(user.email, user.password)).status, 200, "the password is what it was");
+	assert.equal(await statusOf(tokens.access_token), 401);
+	assert.equal((await refresh(tokens.refresh_token)).status, 401);
+	assert.match((await ctlOk(["audit", "verify"])), /: all as they were written$/m);
+	const [[table]] = await sql("SHOW TABLES LIKE 'audit\\_until%'");
+	assert.ok(Number((await sql(`SELECT COUNT(*) FROM ${table}`))[0][0]) >= Number(lines), "the lines of before are kept");
+	await administrator(`DROP TABLE ${table}`, "latch");
+});
+
 test("rotation: signing keys, as the page says: the next one is there, and nobody is refused", async () => {
 	const user = await newSession();
 	const before = (await sql("SELECT COUNT(*) FROM signing_keys WHERE retired_at IS NULL"))[0][0];
