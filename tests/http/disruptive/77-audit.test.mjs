@@ -303,7 +303,7 @@ test("audit: a chain set back to a true older state shows against the head that 
 	const user = await newUser();
 	/* One that a worker of now writes to. */
 	await login(user);
-	const [row] = await sql("SELECT chain, first, n, HEX(before_mac), HEX(mac), HEX(seal) FROM audit_chains WHERE chain = (SELECT chain FROM audit WHERE event = 'session.login' ORDER BY id DESC LIMIT 1)");
+	const [row] = await sql("SELECT chain, first, n, HEX(before_mac), HEX(mac), HEX(seal) FROM audit_chains WHERE chain = (SELECT chain FROM audit WHERE event = 'session.login' AND subject = '" + user.id + "' ORDER BY id DESC LIMIT 1)");
 	const [chain, first, n, before_mac, mac, seal] = row;
 	/* Several at once: one after the other they may all go to another worker. */
 	await until(async () => {
