@@ -222,7 +222,7 @@ fuzz fuzz-replay:
 
 fuzz-targets: $(FUZZ_TARGETS)
 
-$(BUILD)/fuzz-%: tests/fuzz/%.c tests/fuzz/fuzz.h $(if $(filter %.c,$(FUZZ_MAIN)),$(FUZZ_MAIN)) $(FUZZ_OBJECTS)
+$(BUILD)/fuzz-%: tests/fuzz/%.c $(wildcard tests/fuzz/*.h) $(if $(filter %.c,$(FUZZ_MAIN)),$(FUZZ_MAIN)) $(FUZZ_OBJECTS)
 	$(call say,FUZZ,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(WRAP) -o $@ $< $(FUZZ_MAIN) $(FUZZ_OBJECTS) $(FUZZ_LIBS)
 

@@ -64,6 +64,21 @@ take(char *to, size_t n, uint64_t deadline_us)
 	}
 }
 
+/* A body that is refused is read to its end all the same: a web server that hands it over on a socket, as Apache's mod_cgid
+ * does, would meet a broken connection in the place of the answer. */
+static void
+throw_away(uint64_t n, uint64_t deadline_us)
+{
+	char some[16 * 1024];
+
+	while (n > 0) {
+		const ssize_t got = take(some, n < sizeof(some) ? n : sizeof(some), deadline_us);
+		if (got <= 0)
+			return;
+		n -= (uint64_t)got;
+	}
+}
+
 /* Exactly what was announced: more than that a script must not read (RFC 3875, 4.2), and without an announcement nothing. */
 static bool
 read_body(struct arena *arena, struct str content_length, struct request *out, uint64_t deadline_us)
@@ -74,8 +89,10 @@ read_body(struct arena *arena, struct str content_length, struct request *out, u
 	if (content_length.n > 0 && !parse_u64(content_length, &announced))
 		return false;
 	out->body_large = announced > BODY_MAX;
-	if (out->body_large)
+	if (out->body_large) {
+		throw_away(announced, deadline_us);
 		return true;
+	}
 	char *body = arena_alloc(arena, announced);
 	if (body == NULL)
 		return false;

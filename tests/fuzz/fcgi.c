@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "fuzz.h"
+#include "bounds.h"
 #include "http/records.h"
 
 enum {
@@ -136,37 +136,6 @@ read_answer(int fd)
 	HOLDS(answer.n < sizeof(answer.p));
 }
 
-static void
-is_in_the_arena(struct str s)
-{
-	const unsigned char *p = (const unsigned char *)s.p;
-
-	HOLDS(s.n == 0 || (p >= arena.base && s.n <= arena.used && p + s.n <= arena.base + arena.used));
-}
-
-static void
-is_within_bounds(const struct request *request)
-{
-	const struct str counted[] = { request->method_name,  request->script, request->authorization,
-		                           request->content_type, request->origin, request->if_none_match,
-		                           request->remote_addr,  request->path,   request->uri,
-		                           request->host,         request->accept, request->latch_require };
-
-	HOLDS(request->method_name.n > 0 || request->malformed);
-	HOLDS(request->authorizer ? request->path.p == NULL && request->query.p == NULL : request->path.n > 0);
-	HOLDS(!request->authorizer || (request->body.p == NULL && !request->body_large));
-	for (size_t i = 0; i < COUNT(counted); i++) {
-		if (!str_eq(counted[i], STR("/")))
-			is_in_the_arena(counted[i]);
-		HOLDS(request->malformed
-		      || (counted[i].n <= HEADER_VALUE_MAX
-		          && (counted[i].n == 0 || memchr(counted[i].p, '\0', counted[i].n) == NULL)));
-	}
-	HOLDS(request->method < METHOD__COUNT && (!request->head || request->method == METHOD_GET));
-	HOLDS(request->body.n <= BODY_MAX && (!request->body_large || request->body.n == 0));
-	is_in_the_arena(request->body);
-}
-
 /* The next record of the answer. */
 static bool
 next_record(size_t *at, struct record *record)
@@ -210,7 +179,7 @@ serve(void (*seen)(const struct request *request, size_t number))
 	const int fd = call();
 	for (; fcgi_next(fcgi, &arena, &request); n++) {
 		struct response response = { .status = 200, .content_type = "text/plain" };
-		is_within_bounds(&request);
+		is_within_bounds(&arena, &request);
 		seen(&request, n);
 		/* Some need a second record. */
 		response.body = (struct str){ reply, request.path.n % 8 == 7 ? sizeof(reply) : request.path.n };
