@@ -40,8 +40,10 @@ CREATE TABLE IF NOT EXISTS {audit_secret} (
 ) ENGINE = InnoDB;
 INSERT IGNORE INTO {audit_chains} (chain)
   WITH RECURSIVE chains (chain) AS (SELECT 0 UNION ALL SELECT chain + 1 FROM chains WHERE chain < 63) SELECT chain FROM chains;
--- What seals a user's address and user agent in the audit: gone with the row, and with it what it sealed.
+-- What seals a user's address and user agent in the audit: gone with the row, and with it what it sealed. Filled by a few rows
+-- at a time, each time in a transaction of its own, as people sign in meanwhile; who comes meanwhile has one by the default.
+-- It was one UPDATE once, and the file's checksum 2ea182defabe2a49ab8a8d35bf950de1125f14dc6b8b53a45fbf159b5af78b74.
 ALTER TABLE {users} ADD COLUMN IF NOT EXISTS audit_key BINARY(16) NULL;
-UPDATE {users} SET audit_key = RANDOM_BYTES(16) WHERE audit_key IS NULL;
-ALTER TABLE {users} MODIFY COLUMN audit_key BINARY(16) NOT NULL DEFAULT (RANDOM_BYTES(16));
+ALTER TABLE {users} ALTER COLUMN audit_key SET DEFAULT (RANDOM_BYTES(16));
+BEGIN NOT ATOMIC DECLARE place, after UUID; SET after = (SELECT MIN(id) FROM {users}); WHILE after IS NOT NULL DO SET place = after; SET after = (SELECT id FROM {users} WHERE id >= place ORDER BY id LIMIT 1 OFFSET 500); UPDATE {users} SET audit_key = RANDOM_BYTES(16) WHERE id >= place AND (after IS NULL OR id < after) AND audit_key IS NULL; END WHILE; END;
 INSERT IGNORE INTO {housekeeping} (name, due_at) VALUES ('audit', '1970-01-01 00:00:00.000');

@@ -9,7 +9,7 @@
 
 #include "db/db.h"
 
-enum { AUDIT_CHAINS = 64, AUDIT_MAC_SIZE = 65, AUDIT_TARGET_SIZE = 65 };
+enum { AUDIT_CHAINS = 64, AUDIT_MAC_SIZE = 65, AUDIT_TARGET_SIZE = 81 };
 
 /* NULL is "" here, and of the sealed bytes n 0. */
 struct audit_line {

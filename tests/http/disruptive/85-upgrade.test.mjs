@@ -42,7 +42,25 @@ async function exchange() {
 RENAME TABLE ${then.map((table) => `latch_then.${table} TO latch.${table}`).join(", ")}; DROP DATABASE latch_then;`);
 }
 
-test(`upgrade: a database of step ${THEN} with people, sessions and keys is brought to the newest, and everybody goes on`, async () => {
+const CROWD = 100_000;
+
+/** Until told to stop, what log-ins and registrations do to the table of users, as a program of before would; how often. */
+async function hammer(one) {
+	let going = true, n = 0;
+	const done = (async () => {
+		for (; going; n++)
+			await sql(`SET innodb_lock_wait_timeout = 1; UPDATE users SET last_login_at = UTC_TIMESTAMP(3) WHERE id = '${one}';
+UPDATE users SET last_login_at = UTC_TIMESTAMP(3) WHERE email = 'crowd${1 + (n * 7919) % CROWD}@crowd.example';
+INSERT INTO users (id, email, password_hash, created_at, updated_at) VALUES (UUID(), 'late${n}@crowd.example', '', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3))`);
+	})();
+	return async () => {
+		going = false;
+		await done;
+		return n;
+	};
+}
+
+test(`upgrade: a database of step ${THEN} with people, sessions and keys is brought to the newest while people sign in, and everybody goes on`, async (t) => {
 	const user = await newUser({ name: "Of Before" }), tokens = await login(user);
 	const before = await shape(), people = (await sql("SELECT COUNT(*) FROM users"))[0][0];
 	await build();
@@ -50,8 +68,15 @@ test(`upgrade: a database of step ${THEN} with people, sessions and keys is brou
 	assert.notDeepEqual(Object.keys(await shape()), Object.keys(before));
 	assert.equal((await get("/readyz")).status, 503, "an old schema is not ready");
 
+	await sql(`INSERT INTO users (id, email, password_hash, created_at, updated_at) SELECT UUID(), CONCAT('crowd', seq, '@crowd.example'), '', UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) FROM seq_1_to_${CROWD}`);
+	const stop = await hammer(user.id);
 	assert.match(await follow("upgrade"), new RegExp(`^ok +schema: version ${Number(files.at(-1).slice(0, 4))}$`, "m"));
 	await until(async () => (await get("/readyz")).status === 200, 10_000, "ready");
+	const late = await stop();
+	t.diagnostic(`${late} log-ins and registrations during the upgrade of ${CROWD} users, none of which waited for 1 s`);
+	assert.ok(late >= 10);
+	assert.deepEqual(await sql("SELECT COUNT(*), SUM(audit_key IS NULL), COUNT(DISTINCT audit_key) = COUNT(*) FROM users"), [[String(Number(people) + CROWD + late), "0", "1"]]);
+	await sql("DELETE FROM users WHERE email LIKE '%@crowd.example'");
 	assert.deepEqual(await shape(), before, "the same schema as one that was made at once");
 	assert.equal((await sql("SELECT COUNT(*) FROM users"))[0][0], people);
 	assert.equal(await statusOf(tokens.access_token), 200, "a token of before");
