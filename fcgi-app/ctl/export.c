@@ -99,6 +99,13 @@ command_user_export(struct app *app, const struct options *options, char **opera
 		return EXIT_USAGE;
 	if (!output_is_fit(options))
 		return EXIT_FAILED;
+	if (!connected(app))
+		return EXIT_AWAY;
+	/* Before the first of them: half an export is one too. */
+	const struct audit_entry entry = { .event = AUDIT_EXPORT, .target = csv ? STR("csv") : STR("json") };
+	const enum err err = audit_write_alone(app, &entry);
+	if (err != OK)
+		return complain_err(app, err, NULL);
 	if (!arena_open(&arena, ARENA_SIZE))
 		return complain("out of memory");
 	const int rc = csv && !write_columns(&arena) ? not_written() : write_all(app, csv, &arena);

@@ -150,6 +150,9 @@ enum err db_run_bulk(struct db *db, const struct stmt *stmt, const struct arg *a
  * server chose it as the loser of a deadlock: so `work` may run more than once. */
 typedef enum err db_work(struct db *db, void *argument);
 enum err db_transaction(struct db *db, db_work *work, void *argument) MUST_USE;
+/* The same at an isolation level of its own; each try of it. */
+enum db_isolation { DB_ISOLATION_DEFAULT, DB_READ_COMMITTED, DB_REPEATABLE_READ };
+enum err db_transaction_at(struct db *db, enum db_isolation isolation, db_work *work, void *argument) MUST_USE;
 
 /* Runs SQL text (db/sql.h) without parameters that gives no rows: for migrations. */
 enum err db_run_text(struct db *db, const char *text) MUST_USE;

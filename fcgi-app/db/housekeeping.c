@@ -94,7 +94,7 @@ static const struct stmt stmts[] = {
 	            .params = 2 },
 };
 
-const struct stmt_table housekeeping_statements = { .stmts = stmts, .n = COUNT(stmts) };
+const struct stmt_table housekeeping_statements = { .stmts = stmts, .n = COUNT(stmts), .rare = true };
 
 /* clang-format off */
 #define CHORE(index, label, plural, reason) \
@@ -159,6 +159,21 @@ housekeeping_go_on(struct db *db, const struct chore *chore, const struct chore_
 	return db_run_one(db, &stmts[GO_ON], ARGS(arg_text(reached->text), arg_text(chore->name)));
 }
 
+struct removal {
+	const struct stmt *stmt;
+	const struct chore_place *from, *to;
+	uint32_t most;
+	uint64_t *removed;
+};
+
+static enum err
+remove_rows(struct db *db, void *argument)
+{
+	const struct removal *r = argument;
+
+	return db_run(db, r->stmt, ARGS(arg_text(r->from->text), arg_text(r->to->text), arg_u64(r->most)), r->removed);
+}
+
 enum err
 housekeeping_remove(struct db *db, const struct chore *chore, struct chore_place *place, uint32_t most,
                     struct slice *out)
@@ -175,14 +190,10 @@ housekeeping_remove(struct db *db, const struct chore *chore, struct chore_place
 	out->ahead_ms = oldest.now.ms - clock_now().ms;
 	if (oldest.n == 0 || clocks_differ(out->ahead_ms))
 		return OK;
-	/* Else the gaps in the key would be locked too, and a log-in's new row goes into one of them. Holds for the one statement
-	 * that follows. */
-	err = db_run_text(db, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED");
-	if (err != OK)
-		return err;
+	struct removal removal = { chore->remove, place, &oldest.last, most, &out->removed };
 	since_us = clock_mono_us();
-	err = db_run(db, chore->remove, ARGS(arg_text(place->text), arg_text(oldest.last.text), arg_u64(most)),
-	             &out->removed);
+	/* Else the gaps in the key would be locked too, and a log-in's new row goes into one of them. */
+	err = db_transaction_at(db, DB_READ_COMMITTED, remove_rows, &removal);
 	out->remove_us = clock_mono_us() - since_us;
 	if (err != OK)
 		return err;

@@ -66,7 +66,7 @@ static const struct stmt stmts[] = {
 	                 .n = COUNT(kid_column) },
 };
 
-const struct stmt_table signing_keys_statements = { .stmts = stmts, .n = COUNT(stmts) };
+const struct stmt_table signing_keys_statements = { .stmts = stmts, .n = COUNT(stmts), .rare = true };
 
 enum err
 signing_keys_live(struct db *db, struct signing_key *out, size_t max, size_t *n_out)

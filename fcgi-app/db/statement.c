@@ -328,11 +328,20 @@ db_run_text(struct db *db, const char *text)
 
 /* ---- Transactions ---------------------------------------------------------------------------------------------- */
 
+/* Holds for the one transaction that follows. */
+static const char *const isolations[] = {
+	[DB_ISOLATION_DEFAULT] = NULL,
+	[DB_READ_COMMITTED] = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+	[DB_REPEATABLE_READ] = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+};
+
 static enum err
-transaction_once(struct db *db, db_work *work, void *argument)
+transaction_once(struct db *db, const char *isolation, db_work *work, void *argument)
 {
 	db->deadlocked = false;
-	enum err err = db_run_text(db, "START TRANSACTION");
+	enum err err = isolation != NULL ? db_run_text(db, isolation) : OK;
+	if (err == OK)
+		err = db_run_text(db, "START TRANSACTION");
 	if (err != OK)
 		return err;
 	db->in_transaction = true;
@@ -352,14 +361,20 @@ transaction_once(struct db *db, db_work *work, void *argument)
 }
 
 enum err
-db_transaction(struct db *db, db_work *work, void *argument)
+db_transaction_at(struct db *db, enum db_isolation isolation, db_work *work, void *argument)
 {
 	enum err err = ERR_DB;
 
 	for (int i = 0; i < TRANSACTION_TRIES; i++) {
-		err = transaction_once(db, work, argument);
+		err = transaction_once(db, isolations[isolation], work, argument);
 		if (err == OK || !db->deadlocked || db->mysql == NULL)
 			break;
 	}
 	return err;
+}
+
+enum err
+db_transaction(struct db *db, db_work *work, void *argument)
+{
+	return db_transaction_at(db, DB_ISOLATION_DEFAULT, work, argument);
 }

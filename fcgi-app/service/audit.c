@@ -7,7 +7,7 @@
 #include "core/log.h"
 #include "service/app.h"
 
-enum { BATCH = 25, TRIM_MAX = 100 };
+enum { BATCH = 25 };
 
 #define SECRET_PURPOSE STR("latch audit secret v1")
 #define SECRET_LABEL STR("audit")
@@ -91,41 +91,67 @@ audit_reseal(struct app *app, const struct master_key *old)
 {
 	struct audit_secret row;
 	struct master_key secret;
-	struct bytes sealed;
 	enum err err = audit_secret(app->db, &row);
 
-	if (err != OK || open_secret(&app->master, &row.sealed, &secret) == OK) {
-		explicit_bzero(&secret, sizeof(secret));
-		return err == ERR_NO_ROW ? OK : err;
+	if (err != OK)
+		return err == ERR_NO_ROW ? audit_ready(app) : err;
+	if (open_secret(&app->master, &row.sealed, &secret) != OK) {
+		err = open_secret(old, &row.sealed, &secret) == OK ? OK : ERR_CONFLICT;
+		if (err == OK)
+			err = seal(&app->master, SECRET_PURPOSE, SECRET_LABEL, secret.bytes, sizeof(secret.bytes), &row.sealed);
+		if (err == OK)
+			err = audit_secret_reseal(app->db, &row.sealed);
 	}
-	if (open_secret(old, &row.sealed, &secret) != OK)
-		return ERR_CONFLICT;
-	err = seal(&app->master, SECRET_PURPOSE, SECRET_LABEL, secret.bytes, sizeof(secret.bytes), &sealed);
 	explicit_bzero(&secret, sizeof(secret));
-	return err == OK ? audit_secret_reseal(app->db, &sealed) : err;
+	return err == OK && app->audit.key == NULL ? take_secret(app, &row.sealed) : err;
 }
 
 /* ---- Writing -------------------------------------------------------------------------------------------------------- */
 
 static enum err
-write_line(struct app *app, struct audit_head *head, struct audit_line *line)
+write_line(struct app *app, struct audit_head *head, struct audit_line *line, bool hidden)
 {
+	line->id = uuid_new();
 	line->chain = head->chain;
 	line->n = head->n + 1;
-	enum err err = audit_line_mac(app->audit.key, line, head->mac, line->mac);
+	enum err err = hidden ? audit_hide(&app->audit.secret, &app->acting.client, line) : OK;
+	if (err == OK)
+		err = audit_line_mac(app->audit.key, line, head->mac, line->mac);
 	if (err == OK)
 		err = audit_insert(app->db, line);
 	if (err != OK)
 		return err;
 	head->n = line->n;
 	memcpy(head->mac, line->mac, sizeof(head->mac));
+	return OK;
+}
+
+/* One for each target that is left of them. ERR_NO_ROW: there is a line behind the chain's end. */
+static enum err
+write_lines(struct app *app, struct audit_head *head, struct audit_line *line, bool hidden, struct strs *targets)
+{
+	const uint32_t before = head->n;
+	enum err err = OK;
+
+	for (; targets->n > 0; targets->p++, targets->n--) {
+		if (!str_copy(line->target, sizeof(line->target), targets->p[0]))
+			return ERR_INTERNAL;
+		err = write_line(app, head, line, hidden);
+		if (err != OK)
+			break;
+	}
+	const enum err end = err == ERR_DUPLICATE ? ERR_NO_ROW : err;
+	if ((end != OK && end != ERR_NO_ROW) || head->n == before)
+		return end;
 	err = audit_head_seal(app->audit.key, head, head->seal);
-	return err == OK ? audit_move(app->db, head) : err;
+	if (err == OK)
+		err = audit_move(app->db, head);
+	return err == OK ? end : err;
 }
 
 /* ERR_NO_ROW: the chain does not hold: its row is gone or altered, or there is a line behind its end. */
 static enum err
-try_chain(struct app *app, const struct uuid *whose, struct audit_line *line)
+try_chain(struct app *app, const struct uuid *whose, struct audit_line *line, struct strs *targets)
 {
 	struct audit_locked locked;
 	bool good = false;
@@ -140,11 +166,9 @@ try_chain(struct app *app, const struct uuid *whose, struct audit_line *line)
 	line->at = locked.now;
 	memcpy(line->key, locked.key, sizeof(line->key));
 	/* Of a user whose row is gone, or goes now, nothing is written down. */
-	if (app->acting.request && strcmp(line->through, "api") == 0 && (whose == NULL || locked.key[0] != '\0'))
-		err = audit_hide(&app->audit.secret, &app->acting.client, line);
-	if (err == OK)
-		err = write_line(app, &locked.head, line);
-	return err == ERR_DUPLICATE ? ERR_NO_ROW : err;
+	const bool hidden =
+		app->acting.request && strcmp(line->through, "api") == 0 && (whose == NULL || locked.key[0] != '\0');
+	return write_lines(app, &locked.head, line, hidden, targets);
 }
 
 static const char *
@@ -173,23 +197,25 @@ set_ids(struct audit_line *line, const struct acting *acting, const struct audit
 enum err
 audit_write(struct app *app, const struct audit_entry *entry)
 {
-	struct audit_line line = { .id = uuid_new() };
+	struct audit_line line = { .n = 0 };
+	struct str target = entry->target;
+	struct strs targets = entry->targets.p != NULL ? entry->targets : (struct strs){ &target, 1 };
 	enum err err = ERR_NO_ROW;
 
+	if (targets.n == 0)
+		return OK;
 	if (!set_ids(&line, &app->acting, entry))
 		return ERR_INTERNAL;
 	(void)snprintf(line.event, sizeof(line.event), "%s", audit_events[entry->event].name);
 	(void)snprintf(line.outcome, sizeof(line.outcome), "%s", entry->refused ? "refused" : "ok");
 	(void)snprintf(line.through, sizeof(line.through), "%s", through(app, entry));
-	if (entry->target.p != NULL && !str_copy(line.target, sizeof(line.target), entry->target))
-		return ERR_INTERNAL;
 
 	const struct uuid *whose = line.actor.text[0] != '\0'   ? &line.actor
 	                         : line.subject.text[0] != '\0' ? &line.subject
 	                                                        : NULL;
 	/* What does not hold is evidence, so it is not written to; and not a reason to let nobody in. */
 	for (unsigned i = 0; i < AUDIT_CHAINS && err == ERR_NO_ROW; i++) {
-		err = try_chain(app, whose, &line);
+		err = try_chain(app, whose, &line, &targets);
 		if (err != ERR_NO_ROW)
 			break;
 		log_error("audit: chain %u was tampered with, see latchctl audit verify; writing to another", app->audit.chain);
@@ -289,111 +315,4 @@ audit_since(struct app *app, uint32_t chain, uint32_t from, struct audit_item *o
 	}
 	explicit_bzero(batch, sizeof(batch));
 	return err;
-}
-
-/* ---- Removing ------------------------------------------------------------------------------------------------------- */
-
-struct trim {
-	struct app *app;
-	uint32_t chain, most, removed;
-	bool more; /* there may be more in this chain */
-	int64_t ahead_ms;
-};
-
-/* A line's time is the database's, its id's that of the machine that wrote it: a line is as young as the younger of them. */
-static bool
-older(const struct audit_line *line, struct timestamp limit)
-{
-	return line->at.ms < limit.ms && uuid_time_ms(&line->id) < limit.ms;
-}
-
-/* How many of the lines at the chain's beginning are as they were written, and older than the limit; *head moves on. */
-static enum err
-count_old(const struct app *app, struct timestamp limit, const struct audit_line *lines, size_t n,
-          struct audit_head *head, uint32_t *old_out)
-{
-	char mac[AUDIT_MAC_SIZE];
-
-	for (*old_out = 0; *old_out < n; ++*old_out) {
-		const struct audit_line *line = &lines[*old_out];
-		if (line->n != head->first || line->n > head->n || !older(line, limit))
-			break;
-		const enum err err = audit_line_mac(app->audit.key, line, head->before, mac);
-		if (err != OK)
-			return err;
-		if (strcmp(mac, line->mac) != 0) {
-			log_error("audit: chain %u line %u was tampered with, see latchctl audit verify; it is not removed",
-			          head->chain, line->n);
-			break;
-		}
-		memcpy(head->before, mac, sizeof(head->before));
-		head->first++;
-	}
-	return OK;
-}
-
-static enum err
-trim_chain(struct db *db, void *argument)
-{
-	static struct audit_line lines[TRIM_MAX];
-	struct trim *trim = argument;
-	struct app *app = trim->app;
-	struct audit_locked locked;
-	bool good = false;
-	size_t n;
-	enum err err = audit_lock_now(db, trim->chain, &locked);
-
-	trim->removed = 0;
-	trim->more = false;
-	if (err == OK)
-		err = audit_head_check(app->audit.key, &locked.head, &good);
-	const int64_t own_ms = clock_now().ms;
-	trim->ahead_ms = locked.now.ms - own_ms;
-	if (err != OK || !good || clocks_differ(trim->ahead_ms))
-		return err;
-	const uint32_t first = locked.head.first;
-	const int64_t earlier_ms = locked.now.ms < own_ms ? locked.now.ms : own_ms;
-	const struct timestamp limit = { earlier_ms - app->config.audit_days * INT64_C(86400000) };
-	err = audit_lines(db, trim->chain, first, lines, trim->most, &n);
-	if (err == OK)
-		err = count_old(app, limit, lines, n, &locked.head, &trim->removed);
-	if (err == OK && trim->removed > 0)
-		err = audit_remove(db, trim->chain, first, first + trim->removed - 1);
-	if (err == OK && trim->removed > 0)
-		err = audit_head_seal(app->audit.key, &locked.head, locked.head.seal);
-	if (err == OK && trim->removed > 0)
-		err = audit_move(db, &locked.head);
-	trim->more = trim->removed == trim->most;
-	return err;
-}
-
-/* The chain with the next number that has old lines; after the last it begins anew, and says that nothing is left. */
-enum err
-audit_trim(struct app *app, uint32_t most, struct slice *out)
-{
-	struct trim trim = { .app = app, .most = most < TRIM_MAX ? most : TRIM_MAX };
-	uint64_t since_us = clock_mono_us();
-
-	*out = (struct slice){ 0 };
-	if (app->config.audit_days == 0)
-		return OK;
-	enum err err = audit_old(app->db, app->audit.trim, app->config.audit_days, &trim.chain);
-	out->look_us = clock_mono_us() - since_us;
-	if (err == ERR_NO_ROW)
-		app->audit.trim = 0;
-	if (err != OK)
-		return err == ERR_NO_ROW ? OK : err;
-	/* Else the gap before the chain's first line, where the chain before it grows, would be locked too. */
-	err = db_run_text(app->db, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED");
-	since_us = clock_mono_us();
-	if (err == OK)
-		err = db_transaction(app->db, trim_chain, &trim);
-	out->remove_us = clock_mono_us() - since_us;
-	if (err != OK)
-		return err;
-	out->ahead_ms = trim.ahead_ms;
-	out->full = !clocks_differ(trim.ahead_ms);
-	out->removed = trim.removed;
-	app->audit.trim = !out->full ? 0 : trim.more ? trim.chain : trim.chain + 1;
-	return OK;
 }

@@ -41,8 +41,8 @@ void audit_close(struct audit *audit);
  * done. Without it nothing can be written (ERR_DB), and so nothing done that has to be. A secret that does not open with this
  * key file is said in the log, once, and is ERR_DB. */
 enum err audit_ready(struct app *app) MUST_USE;
-/* Seals the secret under the app's key file, of which it was sealed under `old` till now; within a transaction. OK also where
- * that is so already, or there is none. ERR_CONFLICT: it opens with neither. */
+/* Seals the secret under the app's key file, of which it was sealed under `old` till now, and reads it; within a transaction.
+ * OK also where that is so already; where there is none it is made. ERR_CONFLICT: it opens with neither. */
 enum err audit_reseal(struct app *app, const struct master_key *old) MUST_USE;
 
 struct audit_entry {
@@ -52,7 +52,8 @@ struct audit_entry {
 	const struct uuid *actor;   /* NULL: app->acting.user, where it was not refused */
 	const struct uuid *subject; /* NULL: none, or nobody knows whom */
 	const struct uuid *session; /* in which it was done, or which it is about; NULL: app->acting.session */
-	struct str target;          /* up to 64 characters of ASCII; absent: none. Nothing that tells of a person */
+	struct str target;          /* up to 80 characters of ASCII; absent: none. Nothing that tells of a person */
+	struct strs targets; /* in its place: a line for each of these; none where there are none. Absent: one line */
 };
 
 /* Within a transaction. A chain that does not hold is left as it is found, and the next one is taken. ERR_DB; ERR_INTERNAL. */

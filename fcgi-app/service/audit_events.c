@@ -12,6 +12,8 @@ const struct audit_event_row audit_events[AUDIT_EVENTS] = {
 	                   "accounts were brought along; each role with built-in permissions has a line of role.grant "
 	                   "besides",
 	                   "ok", WHO, NONE, "how many, in one transaction" },
+	[AUDIT_EXPORT] = { "user.export", "all accounts were about to be written out, with their password hashes", "ok",
+	                   WHO, NONE, "json or csv" },
 	[AUDIT_PROFILE] = { "user.profile",
 	                    "user name, name or phone number were changed; by an administrator also the e-mail address",
 	                    "ok", WHO, HIM, "which of them, with commas" },
@@ -40,6 +42,10 @@ const struct audit_event_row audit_events[AUDIT_EVENTS] = {
 	[AUDIT_ROLE_CREATE] = { "role.create", "a role was made", "ok", WHO, NONE, "the role" },
 	[AUDIT_ROLE_CHANGE] = { "role.change", "a role's permissions or description were changed", "ok", WHO, NONE,
 	                        "the role" },
+	[AUDIT_ROLE_PERMIT] = { "role.permit", "with role.create or role.change: a role permits something that it did not",
+	                        "ok", WHO, NONE, "the role, a blank, the permission" },
+	[AUDIT_ROLE_FORBID] = { "role.forbid", "with role.change: a role no longer permits something", "ok", WHO, NONE,
+	                        "the role, a blank, the permission" },
 	[AUDIT_ROLE_REMOVE] = { "role.remove", "a role was removed", "ok", WHO, NONE, "the role" },
 	[AUDIT_ROLE_GRANT] = { "role.grant", "a user was given a role", "ok", WHO, HIM, "the role" },
 	[AUDIT_ROLE_REVOKE] = { "role.revoke", "a role was taken from a user", "ok", WHO, HIM, "the role" },
@@ -50,6 +56,8 @@ const struct audit_event_row audit_events[AUDIT_EVENTS] = {
 	                       "a signing key was taken out of use: by somebody, or by itself when all that it signed is "
 	                       "over",
 	                       "ok", WHO, NONE, "the kid" },
+	[AUDIT_KEY_RESEAL] = { "key.reseal", "the signing keys and the audit's secret were sealed under a new key file",
+	                       "ok", WHO, NONE, "how many signing keys" },
 };
 
 void

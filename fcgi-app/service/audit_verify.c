@@ -184,9 +184,7 @@ audit_verify_page(struct app *app, struct audit_verify *v, struct audit_walk *wa
 
 	page.app = app;
 	page.walk = walk;
-	enum err err = db_run_text(app->db, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
-	if (err == OK)
-		err = db_transaction(app->db, read_page, &page);
+	enum err err = db_transaction_at(app->db, DB_REPEATABLE_READ, read_page, &page);
 	if (err != OK)
 		return err;
 	if (page.headless) {

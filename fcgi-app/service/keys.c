@@ -308,13 +308,18 @@ reseal_all(struct db *db, void *argument)
 {
 	struct signing_key rows[KEYRING_MAX];
 	struct reseal *work = argument;
+	char how_many[24];
 	size_t n;
 	enum err err = signing_keys_live(db, rows, COUNT(rows), &n);
 
 	work->n = 0;
 	for (size_t i = 0; i < n && err == OK; i++)
 		err = reseal_one(db, work, &rows[i]);
-	return err == OK ? audit_reseal(work->app, work->old) : err;
+	if (err == OK)
+		err = audit_reseal(work->app, work->old);
+	(void)snprintf(how_many, sizeof(how_many), "%zu", work->n);
+	const struct audit_entry entry = { .event = AUDIT_KEY_RESEAL, .target = str_of(how_many) };
+	return err == OK ? audit_write(work->app, &entry) : err;
 }
 
 enum err

@@ -78,6 +78,25 @@ note(const struct role_work *work, enum audit_event event)
 	return audit_write(work->app, &(struct audit_entry){ .event = event, .subject = work->user, .target = work->name });
 }
 
+/* A line for each permission that is among `now` and not among `before`. */
+static enum err
+note_each(const struct role_work *work, enum audit_event event, const char *now, const char *before)
+{
+	char text[PERMISSIONS_MAX][AUDIT_TARGET_SIZE];
+	struct str each[PERMISSIONS_MAX], rest = str_of(now);
+	struct audit_entry entry = { .event = event, .targets = { each, 0 } };
+
+	while (rest.n > 0 && entry.targets.n < PERMISSIONS_MAX) {
+		const struct str one = str_cut(&rest, ',');
+		char *target = text[entry.targets.n];
+		if (words_have(str_of(before), one))
+			continue;
+		(void)snprintf(target, AUDIT_TARGET_SIZE, "%.*s %.*s", (int)work->name.n, work->name.p, (int)one.n, one.p);
+		each[entry.targets.n++] = str_of(target);
+	}
+	return audit_write(work->app, &entry);
+}
+
 /* By exactly this name: the column compares without trailing blanks, and all else here compares with them. */
 static enum err
 find(struct db *db, struct str name, struct role *out, struct reason *why)
@@ -172,7 +191,9 @@ write_new(struct db *db, void *argument)
 		return conflict(work->why, "name", "taken", "is another role's");
 	if (err == OK)
 		err = write_permissions(db, work, &actor, &work->change->permissions);
-	return err == OK ? note(work, AUDIT_ROLE_CREATE) : err;
+	if (err == OK)
+		err = note(work, AUDIT_ROLE_CREATE);
+	return err == OK ? note_each(work, AUDIT_ROLE_PERMIT, work->role->permissions, "") : err;
 }
 
 enum err
@@ -225,15 +246,20 @@ write_change(struct db *db, void *argument)
 		err = roles_by_name(db, work->name, work->role);
 		return err == OK ? note(work, AUDIT_ROLE_CHANGE) : err;
 	}
-	if (err == OK && change->how == ROLE_TAKE) {
-		before = *work->role;
+	if (err != OK)
+		return err;
+	before = *work->role;
+	if (change->how == ROLE_TAKE)
 		wanted = what_is_left(change, before.permissions, room);
-	}
-	if (err == OK && change->how != ROLE_ADD)
+	if (change->how != ROLE_ADD)
 		err = roles_permit_nothing(db, work->name);
 	if (err == OK)
 		err = write_permissions(db, work, &actor, &wanted);
-	return err == OK ? note(work, AUDIT_ROLE_CHANGE) : err;
+	if (err == OK)
+		err = note(work, AUDIT_ROLE_CHANGE);
+	if (err == OK)
+		err = note_each(work, AUDIT_ROLE_PERMIT, work->role->permissions, before.permissions);
+	return err == OK ? note_each(work, AUDIT_ROLE_FORBID, before.permissions, work->role->permissions) : err;
 }
 
 enum err

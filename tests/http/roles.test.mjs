@@ -156,7 +156,7 @@ test("roles: who holds every permission that there is, and not admin, neither gi
 	assert.equal(await status(put(`/users/${second.id}/roles/admin`, { token: admin.token })), 204);
 });
 
-test("roles: to make one costs fewer statements than it has permissions", async () => {
+test("roles: to make one costs hardly more statements than it has permissions, each of which is a line of the audit", async () => {
 	const permissions = Array.from({ length: 40 }, (_, i) => `forty:p${i}`);
 	const count = async () => Number((await sql("SHOW GLOBAL STATUS LIKE 'Com_stmt_execute'"))[0][1]);
 	const cost = async (json) => {
@@ -167,8 +167,8 @@ test("roles: to make one costs fewer statements than it has permissions", async 
 		assert.deepEqual(answer.json().permissions, [...json.permissions].sort());
 		return after - before;
 	};
-	/* Other tests have theirs executed meanwhile: no more than once in a while so few. */
-	await until(async () => await cost({ permissions }) < 40, 15_000, "fewer than a statement a permission");
+	/* Other tests have theirs executed meanwhile: only once in a while so few. */
+	await until(async () => await cost({ permissions }) < 60, 15_000, "little more than a statement a permission");
 });
 
 test("roles: a role that somebody has stays", async () => {

@@ -1,9 +1,11 @@
 /* The audit: every event is written, and whatever is done to a line or a chain shows. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { before, test } from "node:test";
 import { call, del, get, patch, post, put } from "../lib/api.mjs";
-import { alive, CONF, CTL, ctl, ctlOk, logText, q, run, sleep, sql, until, workers } from "../lib/instance.mjs";
+import { alive, CONF, CTL, ctl, ctlOk, DIR, logText, q, run, sleep, sql, until, workers } from "../lib/instance.mjs";
 import { importRows } from "../lib/import.mjs";
 import { refresh, sidOf } from "../lib/sessions.mjs";
 import { login, newAdmin, newPassword, newRole, newSession, newUser, tryLogin, unique, uniqueEmail } from "../lib/users.mjs";
@@ -70,6 +72,10 @@ const deeds = {
 		await ctlOk(["user", "enable", user.email]);
 		return ["ok", null, user.id, null, "latchctl", null];
 	},
+	async "user.export"() {
+		assert.notEqual(await ctlOk(["user", "export", "--format", "csv"]), "");
+		return ["ok", null, null, null, "latchctl", "csv"];
+	},
 	async "user.delete"() {
 		const user = await newSession();
 		assert.equal((await post("/users/me/delete", { token: user.token, json: { current_password: user.password } })).status, 204);
@@ -120,6 +126,19 @@ const deeds = {
 		await patch(`/roles/${name}`, { token: admin.token, json: { permissions: ["a:b"] } });
 		return ["ok", admin.id, null, sidOf(admin.token), "api", name];
 	},
+	async "role.permit"() {
+		const name = await newRole(admin, ["a:b"]);
+		assert.equal((await patch(`/roles/${name}`, { token: admin.token, json: { permissions: ["a:b", "c:d"] } })).status, 200);
+		assert.deepEqual((await lines(`target LIKE ${q(`${name}%`)}`)).sort(), [["role.change", name], ["role.create", name], ["role.permit", `${name} a:b`], ["role.permit", `${name} c:d`]]
+			.map(([event, target]) => [event, "ok", admin.id, null, sidOf(admin.token), "api", target]));
+		return ["ok", admin.id, null, sidOf(admin.token), "api", `${name} c:d`];
+	},
+	async "role.forbid"() {
+		const name = "r".repeat(26) + randomBytes(3).toString("hex"), longest = (letter) => `${letter.repeat(20)}:${letter.repeat(19)}`;
+		await ctlOk(["role", "create", name, longest("a"), longest("b")]);
+		await ctlOk(["role", "forbid", name, longest("a")]);
+		return ["ok", null, null, null, "latchctl", `${name} ${longest("a")}`];
+	},
 	async "role.remove"() {
 		const name = await newRole(admin);
 		assert.equal((await del(`/roles/${name}`, { token: admin.token })).status, 204);
@@ -148,6 +167,10 @@ const deeds = {
 	async "key.rotate"() {
 		return ["ok", null, null, null, "latchctl", madeKid(await ctlOk(["keys", "rotate", "--now"]))];
 	},
+	async "key.reseal"() {
+		await ctlOk(["keys", "reseal", join(DIR, "secrets/key")]);
+		return ["ok", null, null, null, "latchctl", "0"];
+	},
 	/* By itself; and all workers see at once that it is due. */
 	async "key.retire"() {
 		const [older] = await kids();
@@ -169,9 +192,10 @@ test("audit: each event of the table is written once by what it tells of, and th
 	assert.deepEqual([...events].sort(), Object.keys(deeds).sort(), "every event has its deed here");
 	for (const event of events)
 		await t.test(event, async () => {
+			const [[before]] = await sql("SELECT COALESCE(MAX(id), '00000000-0000-0000-0000-000000000000') FROM audit");
 			const [outcome, actor, subject, session, through, target] = await deeds[event]();
 			const about = subject ? `subject = ${q(subject)}` : `target = ${q(target)}`;
-			assert.deepEqual(await lines(`event = ${q(event)} AND ${about}`), [[event, outcome, actor, subject, session, through, target]]);
+			assert.deepEqual(await lines(`event = ${q(event)} AND ${about} AND id > ${q(before)}`), [[event, outcome, actor, subject, session, through, target]]);
 		});
 	assert.deepEqual(await sql(`SELECT DISTINCT event FROM audit WHERE event NOT IN (${events.map(q).join()})`), []);
 	assert.deepEqual(await faults(), []);
