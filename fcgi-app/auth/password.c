@@ -27,10 +27,11 @@ hasher_init(struct hasher *hasher, const struct config *config, struct lanes *la
 	return sodium_init() >= 0 ? OK : ERR_INTERNAL; /* looks which vector instructions there are */
 }
 
+/* The lanes are counted for hashes of today. */
 static enum err
-enter(struct hasher *hasher)
+enter(struct hasher *hasher, uint32_t memory_kib)
 {
-	return hasher->lanes != NULL ? lanes_enter(hasher->lanes) : OK;
+	return hasher->lanes != NULL ? lanes_enter(hasher->lanes, memory_kib > hasher->today.memory_kib) : OK;
 }
 
 static void
@@ -50,7 +51,7 @@ password_busy(const struct hasher *hasher)
 static enum err
 argon2id(struct hasher *hasher, struct phc *phc, struct str password)
 {
-	const enum err err = enter(hasher);
+	const enum err err = enter(hasher, phc->memory_kib);
 
 	if (err != OK)
 		return err;
@@ -107,7 +108,7 @@ verify_argon2(struct hasher *hasher, const struct phc *phc, struct str password)
 		.threads = 1, /* one hash lane is one core; and pthread_exit ends a process that has no memory left */
 		.version = ARGON2_VERSION_13,
 	};
-	const enum err err = enter(hasher);
+	const enum err err = enter(hasher, phc->memory_kib);
 
 	if (err != OK)
 		return err;
@@ -129,7 +130,7 @@ verify_argon2(struct hasher *hasher, const struct phc *phc, struct str password)
 static enum err
 verify_foreign(struct hasher *hasher, const struct foreign *foreign, struct str password)
 {
-	enum err err = enter(hasher);
+	enum err err = enter(hasher, foreign->kind == FOREIGN_YESCRYPT ? foreign->cost : 0);
 
 	if (err != OK)
 		return err;

@@ -14,8 +14,8 @@
 #include "core/metrics.h"
 #include "core/str.h"
 
-/* The set's members. PLACES counts everybody in a lane or in the queue, so its size is lanes + queue; SHARES, the last of
- * them, each those that work for one group of addresses. The three sizes say what the set was made for. */
+/* The set's members. PLACES counts everybody in a lane or in the queue, so its size is lanes + queue; DEAR is one; SHARES, the
+ * last of them, each those that work for one group of addresses. The four sizes say what the set was made for. */
 enum {
 	LANES_FREE,
 	PLACES_FREE,
@@ -23,6 +23,8 @@ enum {
 	PLACES_SIZE,
 	SHARES_SIZE,
 	RESIZING,
+	DEAR_FREE,
+	DEAR_SIZE,
 	SHARES_FREE,
 	MEMBERS = SHARES_FREE + LANES_SHARES
 };
@@ -91,6 +93,7 @@ attach(struct lanes *l)
 	if (l->set < 0 || sem_do(l->set, lock, COUNT(lock), 2 * (uint64_t)RESIZE_WAIT_MS) != 0)
 		return false;
 	const bool ok = resize(l->set, LANES_FREE, 1, LANES_SIZE, l->lanes) == 0
+	             && resize(l->set, DEAR_FREE, 1, DEAR_SIZE, 1) == 0
 	             && resize(l->set, PLACES_FREE, 1, PLACES_SIZE, l->lanes + l->queue) == 0
 	             && resize(l->set, SHARES_FREE, LANES_SHARES, SHARES_SIZE, l->lanes + (l->queue + 1) / 2) == 0;
 	const int cause = errno;
@@ -136,10 +139,20 @@ place(struct lanes *l, short by)
 	return sem_do(l->set, ops, l->share < 0 ? 1 : 2, 0);
 }
 
-enum err
-lanes_enter(struct lanes *l)
+/* A lane, and with a dear one what makes it so: both or neither, so that who waits for one keeps nobody from the other. */
+static int
+lane(struct lanes *l, short by, uint64_t wait_ms)
 {
-	struct sembuf lane = { LANES_FREE, -1, SEM_UNDO };
+	const short wait = wait_ms > 0 ? 0 : IPC_NOWAIT;
+	struct sembuf ops[] = { { LANES_FREE, by, (short)(SEM_UNDO | wait) }, { DEAR_FREE, by, (short)(SEM_UNDO | wait) } };
+
+	return sem_do(l->set, ops, l->dear ? 2 : 1, wait_ms);
+}
+
+enum err
+lanes_enter(struct lanes *l, bool dear)
+{
+	l->dear = dear;
 
 	int rc = place(l, -1);
 	if (rc != 0 && (errno == EIDRM || errno == EINVAL) && attach(l))
@@ -148,7 +161,7 @@ lanes_enter(struct lanes *l)
 		return enter_failed("queue");
 
 	const uint64_t start = clock_mono_us();
-	rc = sem_do(l->set, &lane, 1, l->wait_ms);
+	rc = lane(l, -1, l->wait_ms);
 	const int cause = errno;
 	const uint64_t waited_us = clock_mono_us() - start;
 	l->waited_us += waited_us;
@@ -165,9 +178,7 @@ lanes_enter(struct lanes *l)
 void
 lanes_leave(struct lanes *l)
 {
-	struct sembuf lane = { LANES_FREE, 1, SEM_UNDO | IPC_NOWAIT };
-
-	if (sem_do(l->set, &lane, 1, 0) != 0 || place(l, 1) != 0)
+	if (lane(l, 1, 0) != 0 || place(l, 1) != 0)
 		log_error("hash lanes: leaving: %s", strerror(errno));
 }
 

@@ -5,7 +5,8 @@
  * and of the user). Every operation carries SEM_UNDO, so the kernel gives back what a killed worker held. `lanes` work at
  * once, `queue` more may wait for at most `wait_ms`, and everybody else is told ERR_BUSY at once: so a flood of log-ins cannot
  * take every worker. Nor can one client keep all others out: of the places in the queue he has half, rounded up, at most
- * (he, and who has the same of LANES_SHARES shares by chance). The set outlives the workers, as such sets do (ipcs -s shows
+ * (he, and who has the same of LANES_SHARES shares by chance). What takes more memory than the lanes were counted for is dear:
+ * only one of these goes on at a time, in a lane like all others. The set outlives the workers, as such sets do (ipcs -s shows
  * it, ipcrm removes it): the next ones take it over.
  */
 #ifndef LATCH_CORE_LANES_H
@@ -24,6 +25,7 @@ struct lanes {
 	int share; /* of whom this process works for: 0 to LANES_SHARES - 1, or -1: nobody in particular */
 	int32_t key;
 	uint32_t lanes, queue, wait_ms;
+	bool dear;          /* the lane that this process holds */
 	uint64_t waited_us; /* by this process since lanes_waited_us() was last called */
 };
 
@@ -37,7 +39,7 @@ void lanes_for(struct lanes *l, const char *address);
 
 /* OK: this process holds a lane until lanes_leave. ERR_BUSY: the queue, or what the client may have of it, is full, or the
  * wait was over. A set that somebody removed is made anew. ERR_INTERNAL (logged): the kernel refuses. */
-enum err lanes_enter(struct lanes *l) MUST_USE;
+enum err lanes_enter(struct lanes *l, bool dear) MUST_USE;
 void lanes_leave(struct lanes *l);
 /* Whether lanes_enter would say ERR_BUSY at once if it were called now. Who hears so goes away: it counts as refused. */
 bool lanes_full(const struct lanes *l);

@@ -153,8 +153,11 @@ check_memory(const struct config *c)
 	if (hashes > all / 2)
 		return bad("memory: %u hash lanes of %u KiB take %llu MiB of %llu: set hash_lanes lower", c->hash_lanes,
 		           c->argon2_memory_kib, (unsigned long long)hashes, (unsigned long long)all);
-	return good("memory: %u hash lanes take at most %llu MiB of %llu; %u more may wait", c->hash_lanes,
-	            (unsigned long long)hashes, (unsigned long long)all, c->hash_queue);
+	return good(
+		"memory: %u hash lanes take at most %llu MiB of %llu, and an old hash of a user who was brought along up to "
+		"%d besides; %u more may wait",
+		c->hash_lanes, (unsigned long long)hashes, (unsigned long long)all, ARGON2_MEMORY_KIB_MAX / 1024,
+		c->hash_queue);
 }
 
 static struct finding

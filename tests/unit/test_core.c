@@ -398,7 +398,7 @@ lanes_are_counted_across_processes_and_a_killed_one_gives_its_lane_back(void **s
 	assert_int_equal(pipe(ready), 0);
 	const pid_t child = fork();
 	if (child == 0) {
-		char c = lanes_open(&theirs, *state, 1, 0, 50) == OK && lanes_enter(&theirs) == OK ? 'y' : 'n';
+		char c = lanes_open(&theirs, *state, 1, 0, 50) == OK && lanes_enter(&theirs, false) == OK ? 'y' : 'n';
 		(void)!write(ready[1], &c, 1);
 		(void)pause();
 		_exit(0);
@@ -407,11 +407,11 @@ lanes_are_counted_across_processes_and_a_killed_one_gives_its_lane_back(void **s
 	assert_int_equal(read(ready[0], &c, 1), 1);
 	assert_int_equal(c, 'y');
 	assert_true(lanes_full(&mine));
-	assert_int_equal(lanes_enter(&mine), ERR_BUSY); /* no queue: at once */
+	assert_int_equal(lanes_enter(&mine, false), ERR_BUSY); /* no queue: at once */
 	assert_int_equal(kill(child, SIGKILL), 0);
 	assert_int_equal(waitpid(child, NULL, 0), child);
 	assert_false(lanes_full(&mine));
-	assert_int_equal(lanes_enter(&mine), OK);
+	assert_int_equal(lanes_enter(&mine, false), OK);
 	lanes_leave(&mine);
 	(void)close(ready[0]);
 	(void)close(ready[1]);
@@ -425,13 +425,13 @@ a_lane_in_the_queue_waits_its_time_and_no_longer(void **state)
 	assert_int_equal(lanes_open(&a, *state, 1, 1, 60), OK);
 	assert_int_equal(lanes_open(&b, *state, 1, 1, 60), OK);
 	assert_int_equal(lanes_open(&c, *state, 1, 1, 60), OK);
-	assert_int_equal(lanes_enter(&a), OK);
+	assert_int_equal(lanes_enter(&a, false), OK);
 	assert_false(lanes_full(&b)); /* one place in the queue */
-	assert_int_equal(lanes_enter(&b), ERR_BUSY);
+	assert_int_equal(lanes_enter(&b, false), ERR_BUSY);
 	assert_true(lanes_waited_us(&b) >= 50000);
 	assert_true(lanes_waited_us(&b) == 0);
 	lanes_leave(&a);
-	assert_int_equal(lanes_enter(&c), OK); /* b gave its place in the queue back */
+	assert_int_equal(lanes_enter(&c, false), OK); /* b gave its place in the queue back */
 	lanes_leave(&c);
 }
 
@@ -451,31 +451,50 @@ one_client_does_not_fill_the_queue(void **state)
 
 	assert_int_equal(lanes_open(&busy, *state, 1, 2, 0), OK);
 	lanes_for(&busy, "192.0.2.1");
-	assert_int_equal(lanes_enter(&busy), OK);
+	assert_int_equal(lanes_enter(&busy, false), OK);
 	assert_false(lanes_full(&busy));
 	const pid_t child = fork(); /* the same client once more: it waits */
 	if (child == 0) {
 		struct lanes again;
 		const bool ok = lanes_open(&again, *state, 1, 2, 5000) == OK;
 		lanes_for(&again, "192.0.2.1");
-		_exit(ok && lanes_enter(&again) == OK ? 0 : 1);
+		_exit(ok && lanes_enter(&again, false) == OK ? 0 : 1);
 	}
 	assert_true(comes_to(&busy, true));
 	assert_int_equal(lanes_open(&other, *state, 1, 2, 50), OK);
 	lanes_for(&other, "192.0.2.1");
-	assert_int_equal(lanes_enter(&other), ERR_BUSY);
+	assert_int_equal(lanes_enter(&other, false), ERR_BUSY);
 	assert_int_equal(lanes_waited_us(&other), 0); /* at once */
 	lanes_for(&other, "192.0.2.2");
 	assert_false(lanes_full(&other));
-	assert_int_equal(lanes_enter(&other), ERR_BUSY);
+	assert_int_equal(lanes_enter(&other, false), ERR_BUSY);
 	assert_true(lanes_waited_us(&other) >= 40000); /* after it has waited */
 	lanes_leave(&busy);
 	int status = 1;
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
 	assert_true(comes_to(&busy, false));
-	assert_int_equal(lanes_enter(&other), OK);
+	assert_int_equal(lanes_enter(&other, false), OK);
 	lanes_leave(&other);
+}
+
+static void
+a_dear_one_goes_alone_and_holds_up_nothing_else(void **state)
+{
+	struct lanes a, b, c;
+
+	assert_int_equal(lanes_open(&a, *state, 3, 0, 50), OK);
+	assert_int_equal(lanes_open(&b, *state, 3, 0, 50), OK);
+	assert_int_equal(lanes_open(&c, *state, 3, 0, 50), OK);
+	assert_int_equal(lanes_enter(&a, true), OK);
+	assert_int_equal(lanes_enter(&b, true), ERR_BUSY);
+	assert_int_equal(lanes_enter(&b, false), OK);
+	assert_int_equal(lanes_enter(&c, false), OK); /* who waited for nothing has no lane */
+	lanes_leave(&c);
+	lanes_leave(&a);
+	assert_int_equal(lanes_enter(&c, true), OK);
+	lanes_leave(&c);
+	lanes_leave(&b);
 }
 
 static void
@@ -485,13 +504,13 @@ the_set_is_resized_by_whoever_opens_it_with_other_numbers(void **state)
 
 	assert_int_equal(lanes_open(&a, *state, 3, 2, 0), OK);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(lanes_enter(&a), OK);
-	assert_int_equal(lanes_enter(&a), ERR_BUSY);
+		assert_int_equal(lanes_enter(&a, false), OK);
+	assert_int_equal(lanes_enter(&a, false), ERR_BUSY);
 	for (int i = 0; i < 3; i++)
 		lanes_leave(&a);
 	assert_int_equal(lanes_open(&a, *state, 1, 0, 0), OK);
-	assert_int_equal(lanes_enter(&a), OK);
-	assert_int_equal(lanes_enter(&a), ERR_BUSY);
+	assert_int_equal(lanes_enter(&a, false), OK);
+	assert_int_equal(lanes_enter(&a, false), ERR_BUSY);
 	lanes_leave(&a);
 }
 
@@ -502,8 +521,8 @@ a_set_that_was_removed_is_made_anew(void **state)
 
 	assert_int_equal(lanes_open(&a, *state, 1, 0, 0), OK);
 	assert_int_equal(semctl(a.set, 0, IPC_RMID), 0);
-	assert_int_equal(lanes_enter(&a), OK);
-	assert_int_equal(lanes_enter(&a), ERR_BUSY);
+	assert_int_equal(lanes_enter(&a, false), OK);
+	assert_int_equal(lanes_enter(&a, false), ERR_BUSY);
 	lanes_leave(&a);
 }
 
@@ -544,6 +563,7 @@ main(void)
 		cmocka_unit_test(every_error_has_a_face),
 		cmocka_unit_test(a_field_is_complained_about_once_and_the_table_ends),
 		cmocka_unit_test(one_client_does_not_fill_the_queue),
+		cmocka_unit_test(a_dear_one_goes_alone_and_holds_up_nothing_else),
 		cmocka_unit_test(lanes_are_counted_across_processes_and_a_killed_one_gives_its_lane_back),
 		cmocka_unit_test(a_lane_in_the_queue_waits_its_time_and_no_longer),
 		cmocka_unit_test(the_set_is_resized_by_whoever_opens_it_with_other_numbers),
