@@ -154,8 +154,9 @@ read_line(struct import *import, struct str text)
 	void *line = NULL;
 
 	if (import->source.too_long) {
-		refuse_whole(import, at, "is longer than 64 KiB, or has a quote that is not closed");
-		source_back(&import->source);
+		refuse_whole(import, at,
+		             import->source.open ? "has a quote that is not closed: nothing behind it was read"
+		                                 : "is longer than 64 KiB");
 		return;
 	}
 	enum err err = decode(import, text, &line, &why, &detail);

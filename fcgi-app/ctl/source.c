@@ -10,7 +10,7 @@ source_open(struct source *source, const char *path)
 	struct stat status;
 
 	source->file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	source->csv = source->too_long = source->ended = false;
+	source->csv = source->too_long = source->open = source->ended = false;
 	source->size = source->read = source->line = source->lines = 0;
 	source->length = source->at = source->end = 0;
 	if (source->file == NULL)
@@ -80,14 +80,8 @@ behind(enum place place, int c)
 	return c == ',' ? CELL_BEGIN : CELL_PLAIN;
 }
 
-static bool
-has_line_end(const struct source *source)
-{
-	return memchr(source->text, '\n', source->length) != NULL;
-}
-
-/* Up to a line end outside of quotes, or the end; its length. One that does not fit into the text ends where that is full, if
- * there is a line end in it to go back to; else with the line. */
+/* Up to a line end outside of quotes, or the end; its length. One that does not fit into the text is read to its end all the
+ * same: what stands within quotes is somebody's text, and must never be taken for a record. */
 static size_t
 read_record(struct source *source, int *last)
 {
@@ -97,14 +91,9 @@ read_record(struct source *source, int *last)
 	source->too_long = false;
 	source->length = 0;
 	for (;;) {
-		if (source->length == SOURCE_RECORD_MAX && has_line_end(source)) {
-			source->too_long = true;
-			source->ended = false;
-			break;
-		}
 		const int c = *last = next_byte(source);
 		source->ended = c == '\n';
-		if (c == EOF || (c == '\n' && !(source->csv && place == CELL_QUOTED && !source->too_long)))
+		if (c == EOF || (c == '\n' && !(source->csv && place == CELL_QUOTED)))
 			break;
 		place = behind(place, c);
 		if (source->length < SOURCE_RECORD_MAX)
@@ -112,6 +101,7 @@ read_record(struct source *source, int *last)
 		else
 			source->too_long = true;
 	}
+	source->open = source->csv && place == CELL_QUOTED;
 	return source->length > 0 && source->text[source->length - 1] == '\r' ? source->length - 1 : source->length;
 }
 

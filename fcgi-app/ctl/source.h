@@ -18,6 +18,7 @@ struct source {
 	uint64_t line;  /* on which the present record begins; 1 is the first */
 	uint64_t lines; /* line ends so far */
 	bool too_long;  /* the present record is: what came of it is not to be used */
+	bool open;      /* the file has ended within quotes */
 	size_t length;  /* of the present record in the text, without the line end behind it */
 	bool ended;     /* there is one */
 	char text[SOURCE_RECORD_MAX];

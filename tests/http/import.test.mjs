@@ -213,12 +213,21 @@ test("import: a quote that stands where none can costs its own line, and none of
 		assert.deepEqual([counts(done.stdout).added, counts(done.stdout).refused], [40, 2], cell);
 		assert.equal(await countOf(`email LIKE '${mark}-%' OR email LIKE '${other}-%'`), 40);
 	}
-	/* Where a record may still go on it is read to the 64 KiB that one can have, and from there back, too. */
+	/* Where nothing closes it in all that one record can hold, what follows may be somebody's text. */
 	const mark = unique("long"), many = Array.from({ length: 2000 }, (_, i) => `${mark}-${i}@mail-mark.example,${hash},\n`).join("");
-	const done = await importText(`email,password_hash,name\n${mark}-bad@mail-mark.example,${hash},"never closed\n${many}`);
-	assert.deepEqual([done.stderr, counts(done.stdout).added], ["line 2: is longer than 64 KiB, or has a quote that is not closed\n", 2000]);
-	const cell = "x".repeat(70_000), whole = await importText(`email,password_hash,name\n${unique()}@mail-mark.example,${hash},${cell}\n${mark}-last@mail-mark.example,${hash},\n`);
-	assert.deepEqual([whole.stderr, counts(whole.stdout).added], ["line 2: is longer than 64 KiB, or has a quote that is not closed\n", 1]);
+	const done = await importText(`email,password_hash,name\n${mark}-first@mail-mark.example,${hash},\n${mark}-bad@mail-mark.example,${hash},"never closed\n${many}`);
+	assert.deepEqual([done.stderr, counts(done.stdout).added, done.code], ["line 3: has a quote that is not closed: nothing behind it was read\n", 1, 5]);
+});
+
+test("import: lines within somebody's text are no records, however long it is", async () => {
+	const hash = hashOf("$2y$"), mark = unique("within"), row = (name, cell) => `${mark}-${name}@mail-mark.example,${hash},${cell}\n`;
+	const inner = row("inner", "").repeat(3);
+	for (const cell of [`x${"y".repeat(70_000)}`, `"${"y".repeat(70_000)}"`, `"\n${inner}${"y".repeat(70_000)}\n${inner}"`, `"${"y\n".repeat(70_000)}\n""\n${inner}"`]) {
+		const last = unique("last"), done = await importText(`email,password_hash,name\n${row("big", cell)}${row(last, "")}`);
+		assert.deepEqual([done.stderr, counts(done.stdout).added, done.code], ["line 2: is longer than 64 KiB\n", 1, 5]);
+		assert.equal(await countOf(`email LIKE '${mark}-${last}@%'`), 1);
+	}
+	assert.equal(await countOf(`email LIKE '${mark}-inner@%'`), 0);
 });
 
 test("import: a role with any built-in permission, admin above all, is given with --allow-roles alone, and the audit says so", async () => {
