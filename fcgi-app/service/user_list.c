@@ -208,32 +208,43 @@ look(struct listing *list)
 	return err == OK ? go_on(list, bounded || (!windows && n == most), &end) : err;
 }
 
-/* For as long as there is time. */
+/* 0: there is no time for even a few. */
+static uint32_t
+next_window(uint32_t window, uint64_t took_us, uint64_t left_us)
+{
+	const uint64_t fit = window * left_us / (took_us + 1);
+	uint64_t rows = 2 * (uint64_t)window;
+
+	if (rows > fit)
+		rows = fit;
+	if (rows > USER_LIST_MOST)
+		rows = USER_LIST_MOST;
+	return rows < USER_LIST_LEAST ? 0 : (uint32_t)rows;
+}
+
 static enum err
 fill(struct listing *list)
 {
-	const uint64_t start_us = clock_mono_us();
-	uint64_t now_us = start_us;
+	const uint64_t end_us = clock_mono_us() + USER_LIST_US;
+	enum err err = OK;
 
-	for (unsigned looks = 0; !list->over && list->n <= list->max && looks < USER_LIST_LOOKS; looks++) {
-		const enum err err = look(list);
-		const uint64_t took_us = clock_mono_us() - now_us;
-		if (err != OK)
-			return err;
-		now_us += took_us;
-		if (now_us - start_us > USER_LIST_US)
+	list->window = USER_LIST_LEAST;
+	for (unsigned looks = 0; looks < USER_LIST_LOOKS && list->window > 0 && err == OK; looks++) {
+		const uint64_t start_us = clock_mono_us();
+		err = look(list);
+		const uint64_t now_us = clock_mono_us();
+		if (list->over || list->n > list->max)
 			break;
-		if (took_us < USER_LIST_US / 8 && list->window < USER_LIST_MOST)
-			list->window *= 2;
+		list->window = next_window(list->window, now_us - start_us, now_us < end_us ? end_us - now_us : 0);
 	}
-	return OK;
+	return err;
 }
 
 enum err
 user_list(struct app *app, const struct user_filter *filter, struct str cursor, size_t max, struct arena *arena,
           struct user_page *out, struct reason *why)
 {
-	struct listing list = { .app = app, .filter = filter, .max = max, .window = USER_LIST_LEAST };
+	struct listing list = { .app = app, .filter = filter, .max = max };
 
 	list.users = arena_alloc(arena, (max + 1) * sizeof(*list.users));
 	if (list.users == NULL)

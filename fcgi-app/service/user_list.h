@@ -9,9 +9,9 @@
 #include "db/user_admin.h"
 #include "service/app.h"
 
-/* A page looks at some rows at a time: LEAST at first, which may all have to come from a disk, and twice as many each time
- * while that takes less than an eighth of the time that there is. */
-enum { USER_LIST_US = 3000, USER_LIST_LOOKS = 10, USER_LIST_LEAST = 32, USER_LIST_MOST = 256 };
+/* A page looks at some rows at a time: LEAST at first, which may all have to come from a disk, and then twice as many each time,
+ * or as many as there is time for, going by the last. */
+enum { USER_LIST_US = 3000, USER_LIST_LOOKS = 12, USER_LIST_LEAST = 8, USER_LIST_MOST = 256 };
 
 /* Characters of base64url that a cursor may have. */
 enum { USER_CURSOR_MAX = 1366 };

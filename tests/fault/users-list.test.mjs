@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { send } from "../http/lib/http.mjs";
 import { DIR, logfmt, q, sql, until } from "../http/lib/instance.mjs";
+import { administrator } from "../http/lib/operations.mjs";
 import { SqlPipe } from "../http/lib/sqlpipe.mjs";
 import { login, newAdmin } from "../http/lib/users.mjs";
 import { form, FULL, quantile, say, worst } from "./lib/fault.mjs";
@@ -96,9 +97,18 @@ function adding() {
 	};
 }
 
+/* Until what was written is in the tables: else the database writes them while it is measured. */
+async function settle() {
+	const [[share]] = await administrator("SELECT @@global.innodb_max_dirty_pages_pct");
+	await administrator("SET GLOBAL innodb_max_dirty_pages_pct = 0");
+	await until(async () => Number((await administrator("SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'INNODB_BUFFER_POOL_PAGES_DIRTY'"))[0][0]) < 100, 300_000, "the database's writing to its tables");
+	await administrator(`SET GLOBAL innodb_max_dirty_pages_pct = ${share}`);
+}
+
 before(async () => {
 	admin = await newAdmin();
 	await addManyUsers(TOTAL);
+	await settle();
 }, { timeout: 900_000 });
 
 after(removeManyUsers, { timeout: 900_000 });
