@@ -7,8 +7,12 @@
 
 #include "ctl/output.h"
 #include "ctl/progress.h"
+#include "db/server.h"
 
-enum { LOST_PAUSE_MS = 20, STALL_US = 4 * GC_REMOVE_US, LOST_US_MAX = 30000000 };
+enum { LOST_PAUSE_MS = 20, LOST_US_MAX = 30000000 };
+
+/* How full the server's log may be, and how often, and for how long at most, that is waited for. */
+enum { LOG_PERCENT = 50, LOG_LOOK_US = 100000, LOG_WAIT_US = 10000000 };
 
 static volatile sig_atomic_t interrupted;
 
@@ -40,14 +44,30 @@ estimate(struct app *app, const struct chore *chore)
 	return connected(app) && housekeeping_estimate(app->db, chore, &n) == OK ? n : 0;
 }
 
-/* As long as the removal took, so that others have the disk for half of the time. One that took far longer than it was to
- * had to wait for the server's log to be written out: then it is given time for that, before a statement has to wait longer. */
+/* What was removed is first in the server's log, and then has to get into the tables: where the log is full everybody waits for
+ * that who writes. So the server is given the time for it before. */
 static void
-rest(const struct slice *slice)
+spare_log(struct app *app)
 {
-	const uint64_t times = slice->remove_us > STALL_US ? 10 : 1;
+	static uint64_t looked_us;
+	const uint64_t start_us = clock_mono_us();
+	uint32_t percent = 0;
 
-	(void)poll(NULL, 0, (int)(slice->remove_us * times / 1000));
+	if (start_us - looked_us < LOG_LOOK_US)
+		return;
+	for (looked_us = start_us; !interrupted && looked_us - start_us < LOG_WAIT_US; looked_us = clock_mono_us()) {
+		if (!connected(app) || server_log_filled(app->db, &percent) != OK || percent < LOG_PERCENT)
+			return;
+		(void)poll(NULL, 0, LOG_LOOK_US / 1000);
+	}
+}
+
+/* As long as the removal took, so that others have the disk for half of the time. */
+static void
+rest(struct app *app, const struct slice *slice)
+{
+	(void)poll(NULL, 0, (int)(slice->remove_us / 1000));
+	spare_log(app);
 }
 
 /* All of a chore's rows, or as many as there was time for. Others may be removing them too: whoever comes second to a row
@@ -75,7 +95,7 @@ run_chore(struct app *app, const struct options *options, const struct chore *ch
 			progress_tell(&run->progress);
 		if (!lost) {
 			progress_us = clock_mono_us();
-			rest(&slice);
+			rest(app, &slice);
 			continue;
 		}
 		slice.full = true;

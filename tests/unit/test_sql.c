@@ -131,7 +131,7 @@ among(const char *word, const char *const *all)
 static const char *const before[] = { "FROM",  "JOIN",       "STRAIGHT_JOIN", "INTO", "UPDATE",
 	                                  "TABLE", "REFERENCES", "CONSTRAINT",    NULL };
 static const char *const between[] = { "IF", "NOT", "EXISTS", "IGNORE", NULL };
-static const char *const instead[] = { "SELECT", "DUAL", "JSON_TABLE", "chains", NULL };
+static const char *const instead[] = { "SELECT", "DUAL", "JSON_TABLE", "information_schema", "chains", NULL };
 
 static void
 look_through(const char *what, const char *sql)
