@@ -28,7 +28,7 @@ export function quantile(numbers, share) {
 }
 
 /* The key of core/lanes.c: FNV-1a of the key file's device and inode, of the workers' user, and of how many members the set has. */
-const MEMBERS = 6 + 64;
+const MEMBERS = 8 + 64;
 function lanesKey() {
 	const { dev, ino } = statSync(config("key_file"), { bigint: true });
 	const [, uid] = /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${workers()[0]}/status`, "utf8"));
@@ -39,15 +39,15 @@ function lanesKey() {
 	return hash & 0x7fffffff;
 }
 
-/** The hash lanes as the kernel has them: {free, places, size, room, resizing, shares}; idle, free is size, places is room, and
+/** The hash lanes as the kernel has them: {free, places, size, room, resizing, dear, shares}; idle, free is size, places is room, dear is 1, and
  * nothing is taken of any share. */
 export async function lanes() {
 	/* GETALL is 13 on Linux. */
 	const script = "my $set = semget($ARGV[0], $ARGV[1], 0); defined $set or die $!; my $all = ''; semctl($set, 0, 13, $all) or die $!; print join ' ', unpack('S!*', $all)";
 	const done = await run("perl", ["-e", script, String(lanesKey()), String(MEMBERS)]);
 	assert.equal(done.code, 0, `the set of semaphores: ${done.stderr}`);
-	const [free, places, size, room, share, resizing, ...left] = done.stdout.split(" ").map(Number);
-	return { free, places, size, room, resizing, shares: left.reduce((taken, one) => taken + share - one, 0) };
+	const [free, places, size, room, share, resizing, dear, , ...left] = done.stdout.split(" ").map(Number);
+	return { free, places, size, room, resizing, dear, shares: left.reduce((taken, one) => taken + share - one, 0) };
 }
 
 /** The figures of /proc/PID/status in KiB, by name; anybody may read them. */
