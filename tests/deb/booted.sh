@@ -154,7 +154,8 @@ refuses_bad() {
 	workers >"$tmp/workers"
 	if enter systemctl reload latch.service; then bad=1; else bad=0; fi
 	workers | diff "$tmp/workers" - || bad=1
-	enter journalctl --no-pager -o cat -u latch.service -n 20 | grep nonsense || bad=1
+	enter journalctl --sync
+	enter journalctl --no-pager -o cat -u latch.service -n 100 | grep nonsense || bad=1
 	return $bad
 }
 
