@@ -81,10 +81,13 @@ let_in(struct ctx *c)
 	return reply_empty(c);
 }
 
+/* A WebSocket begins with a GET, and is open to any page of any origin that a browser shows (RFC 6455, 10.2). It is known by its
+ * key, as Apache's authorizer is not told of Upgrade. */
 static enum err
 prove(struct ctx *c, struct str method)
 {
-	const enum err err = credential_of(c, !only_reads(method), &c->credential);
+	const bool may_change = !only_reads(method) || c->request->sec_websocket_key.p != NULL;
+	const enum err err = credential_of(c, may_change, &c->credential);
 
 	if (err != OK)
 		return err;

@@ -32,6 +32,7 @@ static const struct wanted {
 	WANTED("HTTP_X_FORWARDED_HOST", x_forwarded_host),
 	WANTED("HTTP_ACCEPT", accept),
 	WANTED("HTTP_SEC_FETCH_MODE", sec_fetch_mode),
+	WANTED("HTTP_SEC_WEBSOCKET_KEY", sec_websocket_key),
 	WANTED("HTTP_SEC_FETCH_DEST", sec_fetch_dest),
 	WANTED("HTTP_HOST", host),
 	WANTED("REQUEST_URI", uri),

@@ -32,7 +32,7 @@ struct request {
 	struct str script; /* SCRIPT_NAME: the mount prefix */
 	struct str query;  /* QUERY_STRING, as it came */
 	struct str authorization, content_type, origin, if_none_match, cookie, sec_fetch_site, user_agent;
-	struct str accept, sec_fetch_mode, sec_fetch_dest, host;
+	struct str accept, sec_fetch_mode, sec_fetch_dest, sec_websocket_key, host;
 	struct str remote_addr, x_forwarded_for;
 	struct str x_forwarded_uri, x_forwarded_method, x_forwarded_host;
 	/* The web server's configuration says it, and no header can: what a guarded page requires, its target and method. */

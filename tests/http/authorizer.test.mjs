@@ -234,12 +234,12 @@ test("who is signed in and may not see a page is told so as a page, and not sent
 	assert.match(answer.text, /<title>Forbidden<\/title>/);
 });
 
-test("a session's cookie lets a browser in; an unsafe method only from a page of that very origin", async () => {
+test("a session's cookie lets a browser in; an unsafe method, and a WebSocket, only from a page of that very origin", async () => {
 	assert.equal(await status(plain, "GET", "/x", { headers: withCookie() }), 200);
 	for (const [headers, expected] of [[{}, 403], [{ "Sec-Fetch-Site": "same-origin" }, 200], [{ "Sec-Fetch-Site": "cross-site" }, 403], [{ "Sec-Fetch-Site": "same-site" }, 403], [{ Origin: HOME }, 200],
 		[{ Origin: WIKI, Host: "wiki.example" }, 200], [{ Origin: WIKI, Host: "127.0.0.1:9" }, 403], [{ Origin: "https://evil.example", Host: "evil.example" }, 403], [{ Origin: "null" }, 403]])
-		for (const method of ["POST", "DELETE", "PROPFIND"])
-			assert.equal(await status(plain, method, "/x", { headers: withCookie(headers) }), expected, `${method} ${JSON.stringify(headers)}`);
+		for (const [method, more] of [["POST"], ["DELETE"], ["PROPFIND"], ["GET", { "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==" }], ["CONNECT"]])
+			assert.equal(await status(plain, method, "/x", { headers: withCookie({ ...headers, ...more }) }), expected, `${method} ${JSON.stringify(headers)}`);
 	assert.equal((await plain.guard("GET", "/x", { headers: withCookie(), parameters: { LATCH_METHOD: "POST" } })).status, 403);
 });
 

@@ -161,6 +161,10 @@ each("a body arrives whole behind the guard, and a WebSocket is opened for who i
 	assert.equal(opened.status, 101, opened.text);
 	assert.deepEqual(toldTo(one, opened), whoIs(one, user));
 	notServed(await ask(one, "/app/socket", { upgrade: true }), "a WebSocket");
+	const { headers } = await ask(one, `${PREFIX}/auth/login`, { method: "POST", body: JSON.stringify({ email: user.email, password: user.password, transport: "cookie" }), headers: [["Content-Type", "application/json"]] });
+	const cookie = /^latch=([^;]+)/.exec(headers["set-cookie"])[1], from = (origin) => ask(one, "/app/socket", { cookie, upgrade: true, headers: [["Origin", origin]] });
+	assert.equal((await from(one.origin)).status, 101, "from a page of this site");
+	notServed(await from("https://evil.example"), "from another site's page", [403]);
 });
 
 each("on one connection each request is for itself, and who has a copy of a page is asked again", async (one) => {
