@@ -177,6 +177,7 @@ upgrade_under_load() {
 
 log_is_good() {
 	enter journalctl --no-pager -o cat -u latch.service >"$tmp/journal"
+	if enter journalctl --no-pager -o cat | grep 'Suppressed [0-9]* messages from latch'; then return 1; fi
 	grep -q 'route=/auth/login status=200' "$tmp/journal" || { echo 'no log-in'; return 1; }
 	! grep -e eve@example.org -e seven-Otters -e "$(enter cat /etc/latch/db-password)" "$tmp/journal"
 }
