@@ -58,12 +58,13 @@ seconds() {
 }
 
 # began PID: when that process began, in clock ticks since boot, in $began, and its $parent and $session; false if there
-# is none (or a zombie).
+# is none (or a zombie). One whose first thread is a zombie still holds its files and locks while another thread is in a
+# fsync(): a killed mariadbd, whose successor would end with "Unable to lock ./ibdata1".
 began() {
 	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
 	# shellcheck disable=SC2086
 	set -- ${stat##*) }
-	[ "$1" != Z ] || return 1
+	[ "$1" != Z ] || [ "${18}" -gt 1 ] || return 1
 	parent=$2
 	session=$4
 	began=${20}

@@ -24,7 +24,8 @@ export async function stopDatabase(signal = "SIGTERM") {
 
 /** When it first answers somebody else, in ms of performance.now(). */
 export async function databaseBack() {
-	await until(() => sql("SELECT 1", { socket }).then(() => true, () => false), 30_000, "the database's return");
+	await until(() => sql("SELECT 1", { socket }).then(() => true, () => false), 30_000, "the database's return")
+		.catch((error) => assert.fail(`${error.message}; its log ends with\n${readFileSync(join(DIR, "log", "db.log"), "utf8").split("\n").slice(-8).join("\n")}`));
 	return performance.now();
 }
 

@@ -116,10 +116,14 @@ const processes = (file) => readdirSync("/proc").filter((name) => /^\d+$/.test(n
 /** The pids of this instance's workers, in order. */
 export const workers = () => processes("latch-fcgi").sort((a, b) => a - b);
 
-/** Whether that process runs; one that has ended and was not waited for does not. */
+/**
+ * Whether that process runs; one that has ended and was not waited for does not. One that was killed holds its files and
+ * locks until its last thread is gone, which may be in a fsync(), while the first is a zombie already.
+ */
 export function alive(pid) {
 	try {
-		return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+		const [state, ...fields] = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1).split(" ");
+		return state !== "Z" || Number(fields[16]) > 1; /* num_threads */
 	} catch {
 		return false;
 	}

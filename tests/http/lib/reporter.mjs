@@ -1,9 +1,9 @@
 /*
  * A reporter for `node --test` that reads the same under every node from 18 on: a line a file, whole stories for
  * failures only, and a last line "N passed, N failed". A file that runs no test has failed. With LATCH_TEST_SUMMARY
- * the figures "passed failed skipped" are also written to that file; the names of those that failed are added to the one that
- * LATCH_TEST_FAILED names; with V=1 every test is named. LATCH_TEST_LANE stands before each line: other runs may write at the
- * same time.
+ * the figures "passed failed skipped" are also written to that file; those that failed are added, each with the beginning
+ * of its story, to the one that LATCH_TEST_FAILED names; with V=1 every test is named. LATCH_TEST_LANE stands before each
+ * line: other runs may write at the same time.
  */
 import { appendFileSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
@@ -18,6 +18,8 @@ function story(error) {
 	const lines = text.split("\n").filter((line) => !/^\s+at .*\bnode:internal\//.test(line)).map((line) => `        ${line.slice(0, 1000)}`);
 	return (lines.length > 40 ? [...lines.slice(0, 40), `        ... and ${lines.length - 40} lines more`] : lines).join("\n");
 }
+
+const beginning = (text) => text.split("\n").slice(0, 12).filter(Boolean).map((line) => `${line}\n`).join("");
 
 async function* report(source) {
 	const sums = { passed: 0, failed: 0, skipped: 0 };
@@ -59,9 +61,10 @@ async function* report(source) {
 		f[kind]++;
 		if (failed) {
 			const name = wrapper && type === "test:pass" ? `${relative(process.cwd(), file)} ran no test` : data.name;
+			const why = type === "test:fail" ? `${story(data.details?.error)}\n` : "";
 			if (process.env.LATCH_TEST_FAILED)
-				appendFileSync(process.env.LATCH_TEST_FAILED, `${process.env.LATCH_TEST_LANE ?? ""}${relative(process.cwd(), file)}: ${name}\n`);
-			yield `    not ok: ${name}\n${type === "test:fail" ? `${story(data.details?.error)}\n` : ""}`;
+				appendFileSync(process.env.LATCH_TEST_FAILED, `${process.env.LATCH_TEST_LANE ?? ""}${relative(process.cwd(), file)}: ${name}\n${beginning(why)}`);
+			yield `    not ok: ${name}\n${why}`;
 		} else if (kind === "skipped")
 			yield `    skipped: ${data.name}${typeof data.skip === "string" && data.skip ? ` (${data.skip})` : ""}\n`;
 		else if (process.env.V === "1")
