@@ -167,6 +167,16 @@ each("a body arrives whole behind the guard, and a WebSocket is opened for who i
 	notServed(await from("https://evil.example"), "from another site's page", [403]);
 });
 
+/* lighttpd speaks h2c itself, to the client alone: its 101. */
+each("an upgrade to something other than a WebSocket, behind which requests would pass unasked, does not reach the application", async (one) => {
+	for (const protocol of ["h2c", "h2c, websocket", "websocket, h2c", "websocket/13", "TLS/1.2"]) {
+		const asked = app.upgrades.length;
+		const answer = await ask(one, "/app/x", { token: user.token, headers: [["Upgrade", protocol], ["Connection", "Upgrade, HTTP2-Settings, close"], ["HTTP2-Settings", "AAMAAABkAAQAAP__"]] });
+		assert.ok(answer.status === 200 || (one === sites.lighttpd && answer.status === 101), `${protocol}: ${answer.status}`);
+		assert.deepEqual(app.upgrades.slice(asked), [undefined], protocol);
+	}
+});
+
 each("on one connection each request is for itself, and who has a copy of a page is asked again", async (one) => {
 	const agent = new http.Agent({ keepAlive: true, maxSockets: 1 }), sockets = new Set();
 	const get = (path, headers) => new Promise((done, fail) => http.get({ host: "127.0.0.1", port: one.port, path, agent, headers }, (answer) => {

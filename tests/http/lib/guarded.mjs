@@ -45,22 +45,26 @@ async function untilListens(program, where) {
 
 /* ---- What is guarded ---- */
 
-/** An application: it answers with the request as JSON, header names as they came, in lower case; a WebSocket with 101. */
+/** An application: it answers with the request as JSON, header names as they came, in lower case; a WebSocket with 101. `upgrades`: the Upgrade of
+ * each request. */
 export async function application() {
 	const port = await freePort();
 	let asked = 0;
+	const upgrades = [];
 	const show = (request) => JSON.stringify({ method: request.method, url: request.url, headers: request.rawHeaders.filter((_, i) => i % 2 === 0).map((name, i) => [name.toLowerCase(), request.rawHeaders[2 * i + 1]]) });
 	const server = http.createServer((request, answer) => {
 		asked++;
+		upgrades.push(request.headers.upgrade);
 		let size = 0;
 		request.on("data", (part) => (size += part.length)).on("end", () => answer.writeHead(200, { "Content-Type": "application/json", "X-Body": String(size) }).end(show(request)));
 	});
 	server.on("upgrade", (request, socket) => {
 		asked++;
+		upgrades.push(request.headers.upgrade);
 		socket.end(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n${show(request)}`);
 	});
 	await new Promise((done) => server.listen(port, "127.0.0.1", done));
-	return { port, asked: () => asked, stop: () => new Promise((done) => (server.close(done), server.closeAllConnections?.())) };
+	return { port, asked: () => asked, upgrades, stop: () => new Promise((done) => (server.close(done), server.closeAllConnections?.())) };
 }
 
 const CGI = "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\nenv\n[ \"${CONTENT_LENGTH:-0}\" = 0 ] || { printf BODY=; head -c \"$CONTENT_LENGTH\"; echo; }\n";
