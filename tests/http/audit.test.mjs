@@ -211,9 +211,9 @@ test("audit tail -f: shows each line once, also of writers that commit late", as
 	child.stdout.on("data", (data) => { out += data; });
 	try {
 		await until(() => out.includes("\n"), 5000, "the last lines");
-		/* The chains of half of the workers are held by a writer who was first and commits last, while the others go on. */
-		const chains = workers().map((pid) => pid % 64);
-		const late = sql(`BEGIN; SELECT n FROM audit_chains WHERE chain IN (${chains.slice(0, chains.length / 2)}) ORDER BY chain FOR UPDATE; SELECT SLEEP(0.6); COMMIT`);
+		/* The chains of two workers are held by a writer who was first and commits last: of three at once one goes on. */
+		const chains = workers().slice(0, 2).map((pid) => pid % 64);
+		const late = sql(`BEGIN; SELECT n FROM audit_chains WHERE chain IN (${chains}) ORDER BY chain FOR UPDATE; SELECT SLEEP(0.6); COMMIT`);
 		let held = true, meanwhile = 0;
 		late.then(() => (held = false));
 		await atOnce(Array.from({ length: 24 }, (_, i) => i), (i) => login(users[i % 3]).then(() => (meanwhile += held)), 3);
