@@ -209,7 +209,7 @@ $(BUILD)/unit/test_outbound: LIBS = $(CTL_LIBS)
 # Needs clang and libclang-rt-dev. A target is a file in tests/fuzz; what it links is below service/.
 SECONDS = 60
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz-%,$(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
-FUZZ_OBJECTS := $(filter-out $(BUILD)/obj/core/outbound.o,$(filter $(BUILD)/obj/core/% $(BUILD)/obj/auth/% $(BUILD)/obj/http/%,$(OBJECTS)))
+FUZZ_OBJECTS := $(filter-out $(BUILD)/obj/core/outbound.o,$(filter $(BUILD)/obj/core/% $(BUILD)/obj/auth/% $(BUILD)/obj/http/% $(BUILD)/obj/oidc/%,$(OBJECTS)))
 FUZZ_LIBS = $(shell $(PKG_CONFIG) --libs libjwt jansson libsodium libargon2 libcrypto libcrypt)
 FUZZ_MAIN = -fsanitize=fuzzer
 $(BUILD)/fuzz-config: WRAP = -Wl,--wrap=open

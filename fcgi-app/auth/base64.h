@@ -13,8 +13,7 @@ size_t base64_encode(const void *bytes, size_t n, char *out);
 size_t base64url_encode(const void *bytes, size_t n, char *out);
 
 /* Decodes at most max bytes into out; their number into *n_out. False for anything but the canonical form: padding, white
- * space, the other alphabet's characters, a length of 4k+1, set bits behind the last byte; and for more than max bytes.
- * `max` at most 1024. */
+ * space, the other alphabet's characters, a length of 4k+1, set bits behind the last byte; and for more than max bytes. */
 bool base64_decode(struct str text, void *out, size_t max, size_t *n_out) MUST_USE;
 bool base64url_decode(struct str text, void *out, size_t max, size_t *n_out) MUST_USE;
 

@@ -13,7 +13,7 @@
 #include "auth/base64.h"
 #include "core/random.h"
 
-enum { COORDINATE = 32, ES256_SIGNATURE = 2 * COORDINATE, ES256_DER_MAX = 80, RSA_BITS = 3072, RSA_MODULUS_MAX = 512 };
+enum { COORDINATE = 32, ES256_SIGNATURE = 2 * COORDINATE, RSA_BITS = 3072, RSA_MODULUS_MAX = 512 };
 enum { SECRET = 32, HS256_SIGNATURE = 32, SHA256_SIZE = 32 };
 
 /* What signs and verifies is set up once: OpenSSL looks for an implementation by its name each time it is set up, which for
@@ -191,21 +191,22 @@ der_to_raw(const unsigned char *der, size_t n, unsigned char raw[ES256_SIGNATURE
 	return ok;
 }
 
-static size_t
-raw_to_der(const unsigned char raw[ES256_SIGNATURE], unsigned char der[ES256_DER_MAX])
+size_t
+ecdsa_to_der(const unsigned char *raw, size_t n, unsigned char der[ECDSA_DER_MAX])
 {
 	ECDSA_SIG *pair = ECDSA_SIG_new();
-	BIGNUM *r = BN_bin2bn(raw, COORDINATE, NULL), *s = BN_bin2bn(raw + COORDINATE, COORDINATE, NULL);
-	int n = 0;
+	const int half = (int)(n / 2);
+	BIGNUM *r = BN_bin2bn(raw, half, NULL), *s = BN_bin2bn(raw + half, half, NULL);
+	int length = 0;
 
 	if (pair != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(pair, r, s) == 1) {
 		r = s = NULL; /* the pair's now */
-		n = i2d_ECDSA_SIG(pair, NULL) <= ES256_DER_MAX ? i2d_ECDSA_SIG(pair, &der) : 0;
+		length = i2d_ECDSA_SIG(pair, NULL) <= ECDSA_DER_MAX ? i2d_ECDSA_SIG(pair, &der) : 0;
 	}
 	BN_free(r);
 	BN_free(s);
 	ECDSA_SIG_free(pair);
-	return n > 0 ? (size_t)n : 0;
+	return length > 0 ? (size_t)length : 0;
 }
 
 enum err
@@ -232,12 +233,12 @@ jws_sign(const struct jws_key *key, struct str input, unsigned char signature[JW
 bool
 jws_verify(const struct jws_key *key, struct str input, const unsigned char *signature, size_t n)
 {
-	unsigned char expected[HS256_SIGNATURE], der[ES256_DER_MAX], digest[SHA256_SIZE];
+	unsigned char expected[HS256_SIGNATURE], der[ECDSA_DER_MAX], digest[SHA256_SIZE];
 
 	if (key->alg == TOKEN_HS256)
 		return n == HS256_SIGNATURE && hmac(key, input, expected) && CRYPTO_memcmp(expected, signature, n) == 0;
 	if (key->alg == TOKEN_ES256) {
-		if (n != ES256_SIGNATURE || (n = raw_to_der(signature, der)) == 0)
+		if (n != ES256_SIGNATURE || (n = ecdsa_to_der(signature, n, der)) == 0)
 			return false;
 		signature = der;
 	}

@@ -35,6 +35,11 @@ enum err jws_sign(const struct jws_key *key, struct str input, unsigned char sig
 /* Whether the signature is this key's over input. */
 bool jws_verify(const struct jws_key *key, struct str input, const unsigned char *signature, size_t n) MUST_USE;
 
+/* An ECDSA signature of n bytes, r || s as JWS has it (RFC 7518, 3.4), as OpenSSL wants it (DER; RFC 3279, 2.2.3). The length of
+ * that; 0: out of memory. n: even, at most 132. */
+enum { ECDSA_DER_MAX = 144 };
+size_t ecdsa_to_der(const unsigned char *raw, size_t n, unsigned char der[ECDSA_DER_MAX]) MUST_USE;
+
 /* The public key's members of its JWK (RFC 7517, RFC 7518, 6), from "kty" on, without braces; "" for HS256, whose key
  * is nobody else's. All values are base64url. */
 enum err jws_key_jwk(const struct jws_key *key, char out[JWK_TEXT_MAX]) MUST_USE;

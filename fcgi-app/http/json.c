@@ -102,27 +102,35 @@ decode_field(const struct field *field, const json_t *value, struct arena *arena
 		(void)reason_field(why, field->name, "wrong_type", "must be a string");
 }
 
+/* One object, read strictly. */
+static enum err
+load(struct str text, json_t **out)
+{
+	/* jansson 2.14 leaves out a NUL behind a number: what it has put back it takes for the end of its buffer. */
+	if (text.n > 0 && memchr(text.p, '\0', text.n) != NULL)
+		return ERR_JSON;
+	(void)pool_failed();
+	json_t *root = json_loadb(text.n > 0 ? text.p : "", text.n, JSON_REJECT_DUPLICATES, NULL);
+	const enum err err = pool_failed() ? ERR_INTERNAL : ERR_JSON;
+	if (err == ERR_INTERNAL || !json_is_object(root) || deeper_than(root, JSON_DEPTH_MAX)) {
+		json_decref(root);
+		return err;
+	}
+	*out = root;
+	return OK;
+}
+
 enum err
 json_decode(const struct schema *schema, struct str body, struct arena *arena, void **out, struct reason *why)
 {
+	json_t *root;
+
 	*out = arena_alloc(arena, schema->size);
 	if (*out == NULL)
 		return ERR_INTERNAL;
-	/* jansson 2.14 leaves out a NUL behind a number: what it has put back it takes for the end of its buffer. */
-	if (body.n > 0 && memchr(body.p, '\0', body.n) != NULL)
-		return ERR_JSON;
-	(void)pool_failed();
-	json_t *root = json_loadb(body.n > 0 ? body.p : "", body.n, JSON_REJECT_DUPLICATES, NULL);
-	if (pool_failed()) {
-		json_decref(root);
-		return ERR_INTERNAL;
-	}
-	if (root == NULL)
-		return ERR_JSON;
-	if (!json_is_object(root) || deeper_than(root, JSON_DEPTH_MAX)) {
-		json_decref(root);
-		return ERR_JSON;
-	}
+	const enum err err = load(body, &root);
+	if (err != OK)
+		return err;
 	for (size_t i = 0; i < schema->n; i++)
 		decode_field(&schema->fields[i], json_object_get(root, schema->fields[i].name), arena, *out, why);
 	json_decref(root);
@@ -205,6 +213,71 @@ struct node *
 doc_get(struct node *object, const char *key)
 {
 	return (struct node *)(void *)json_object_get(json_of(object), key);
+}
+
+enum err
+doc_parse(struct str text, struct node **out)
+{
+	json_t *root = NULL;
+	const enum err err = load(text, &root);
+
+	*out = (struct node *)(void *)root;
+	return err;
+}
+
+void
+doc_free(struct node *root)
+{
+	json_decref(json_of(root));
+}
+
+static const json_t *
+json_in(const struct node *node)
+{
+	return (const json_t *)(const void *)node;
+}
+
+struct str
+node_text(const struct node *node)
+{
+	return json_is_string(json_in(node)) ? string_of(json_in(node)) : (struct str){ 0 };
+}
+
+bool
+node_integer(const struct node *node, int64_t *out)
+{
+	static const double most = 9007199254740992; /* 2^53 */
+	const double number = json_number_value(json_in(node));
+
+	if (!json_is_number(json_in(node)) || number > most || number < -most)
+		return false;
+	*out = (int64_t)number;
+	return true;
+}
+
+bool
+node_bool(const struct node *node, bool *out)
+{
+	*out = json_is_true(json_in(node));
+	return json_is_boolean(json_in(node));
+}
+
+bool
+node_is_array(const struct node *node)
+{
+	return json_is_array(json_in(node));
+}
+
+size_t
+node_items(const struct node *array)
+{
+	return json_array_size(json_in(array));
+}
+
+struct node *
+node_item(const struct node *array, size_t i)
+{
+	return (struct node *)(void *)json_array_get(json_in(array), i);
 }
 
 enum err

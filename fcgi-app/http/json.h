@@ -50,8 +50,23 @@ struct node *doc_null(struct doc *doc);
 /* Both take `value` over. Keys are literals of ours or known to be UTF-8. */
 void doc_set(struct doc *doc, struct node *object, const char *key, struct node *value);
 void doc_push(struct doc *doc, struct node *array, struct node *value);
-/* The member, or NULL. */
+/* The member, or NULL; also of what is no object. */
 struct node *doc_get(struct node *object, const char *key);
+
+/* Reads one JSON object, as strictly as json_decode. ERR_JSON: it is none. ERR_INTERNAL: memory ran out. doc_free(*out), with
+ * which all that was read from it goes. */
+enum err doc_parse(struct str text, struct node **out) MUST_USE;
+void doc_free(struct node *root);
+
+/* What a node is; of NULL, and of one of another type, absent and false. A number with a fraction loses it; one beyond 2^53 is
+ * none. */
+struct str node_text(const struct node *node);
+bool node_integer(const struct node *node, int64_t *out) MUST_USE;
+bool node_bool(const struct node *node, bool *out) MUST_USE;
+bool node_is_array(const struct node *node);
+/* An array's items; 0 and NULL of what is none. */
+size_t node_items(const struct node *array);
+struct node *node_item(const struct node *array, size_t i);
 
 /* The document's text in the arena; frees the document. ERR_INTERNAL: memory ran out on the way. */
 enum err doc_render(struct doc *doc, struct node *root, struct arena *arena, struct str *out) MUST_USE;

@@ -1,12 +1,12 @@
 /*
  * Public test vectors (Project Wycheproof) against the signatures of auth/jws.c and the compact form that auth/keyring.c
- * takes. They lie outside the repository: in $LATCH_TEST_VECTORS, else ../shared/vectors; without that folder these are skipped.
+ * takes, and against the keys of others and their signatures (oidc/jwk.c). They lie outside the repository: in $LATCH_TEST_VECTORS, else ../shared/vectors; without that folder these are skipped.
  *
- * es256_p1363.json runs whole (262 tests), and 312 of the 401 of jws.json. Left out:
- *   jws.json, groups with alg RS384, RS512, PS256, PS384, PS512 and ES521: algorithms that latch does not have. No key of
- *     such a group can be held at all, so their tests show nothing.
- *   jws.json 353 to 356: a JWK whose "use" or "key_ops" forbid verifying. latch reads no JWK; its keys only sign.
- *   jwk.json: rules for choosing from JWK Sets, which latch publishes and never reads.
+ * es256_p1363.json runs whole (262 tests); of jws.json the 312 with an algorithm that latch's own keys may have. With the keys
+ * of others, which are public, all of jws.json and jwk.json is run, and an HMAC, valid or not, is refused.
+ *   jws.json 346 and 350 are called valid although the key says PS256 and the header PS384; 347 and 351 although the key's
+ *     alg, "ES521", is none: here they are refused.
+ *   jwk.json 7 is called invalid as the key's primes are weak (ROCA), which is the provider's to see to: here it is taken.
  * 372 and 373 of jws.json are called valid although their MAC is not that of the bytes as sent: here they are refused.
  * 367 and 370 have lost the padding that made them invalid, and are 357, which is valid, byte for byte.
  */
@@ -23,6 +23,7 @@
 
 #include "auth/base64.h"
 #include "auth/keyring.h"
+#include "oidc/jwk.h"
 
 enum { P256_POINT = 65, SIGNATURE_ROOM = 2048, RSA_NUMBERS = 8 };
 
@@ -278,12 +279,111 @@ jws_are_judged_as_the_public_vectors_say(void **state)
 	assert_int_equal(refused, 292);
 }
 
+/* ---- The keys of others ------------------------------------------------------------------------------------------ */
+
+/* A group's key or keys as a JWK Set; to be freed. */
+static struct jwk_set *
+set_of_group(const json_t *group)
+{
+	json_t *jwk =
+		json_object_get(group, "public") != NULL ? json_object_get(group, "public") : json_object_get(group, "private");
+	json_t *root = json_object_get(jwk, "keys") != NULL ? json_incref(jwk) : json_pack("{s:[O]}", "keys", jwk);
+	char *text = json_dumps(root, 0);
+	struct jwk_set *set;
+
+	assert_int_equal(jwk_set_parse(str_of(text), &set), OK);
+	free(text);
+	json_decref(root);
+	return set;
+}
+
+static bool
+by_set(const struct jwk_set *set, struct str jws)
+{
+	unsigned char header[1024], payload[2048], signature[2048];
+	size_t header_n, payload_n, n;
+	struct str rest = jws;
+	const struct str first = str_cut(&rest, '.'), second = str_cut(&rest, '.');
+	enum jwa alg;
+
+	if (!base64url_decode(first, header, sizeof(header), &header_n)
+	    || !base64url_decode(second, payload, sizeof(payload), &payload_n)
+	    || !base64url_decode(rest, signature, sizeof(signature), &n))
+		return false;
+	json_t *json = json_loadb((const char *)header, header_n, JSON_REJECT_DUPLICATES, NULL);
+	const struct str kid = str_of(json_string_value(json_object_get(json, "kid")));
+	const struct str input = { jws.p, first.n + 1 + second.n };
+	const bool good =
+		jwa_parse(str_of(text_of(json, "alg")), &alg) && jwk_set_verify(set, alg, kid, input, signature, n) == JWK_GOOD;
+	json_decref(json);
+	return good;
+}
+
+static bool
+is_hmac(const json_t *group)
+{
+	const json_t *jwk = json_object_get(group, "private");
+	const json_t *keys = json_object_get(jwk, "keys");
+
+	return strcmp(text_of(keys != NULL ? json_array_get(keys, 0) : jwk, "kty"), "oct") == 0;
+}
+
+static bool
+is_among(json_int_t id, const int *ids, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+
+/* `otherwise`: the tests that are judged the other way round, as said above. */
+static void
+run_sets(const char *file, const int *otherwise, size_t n, size_t expected_run, size_t expected_taken)
+{
+	json_t *root = vectors(file), *group, *test;
+	size_t i, k, wrong = 0, run = 0, taken = 0;
+
+	json_array_foreach(json_object_get(root, "testGroups"), i, group)
+	{
+		struct jwk_set *set = set_of_group(group);
+		json_array_foreach(json_object_get(group, "tests"), k, test)
+		{
+			const bool valid = is_valid(group, test) && !is_hmac(group);
+			const json_int_t id = json_integer_value(json_object_get(test, "tcId"));
+			const bool good = by_set(set, str_of(text_of(test, "jws")));
+			run++;
+			taken += good;
+			if (good == (valid != is_among(id, otherwise, n)))
+				continue;
+			wrong++;
+			print_error("%s %" JSON_INTEGER_FORMAT ": %s\n", file, id, text_of(test, "comment"));
+		}
+		jwk_set_free(set);
+	}
+	json_decref(root);
+	assert_int_equal(wrong, 0);
+	assert_int_equal(run, expected_run);
+	assert_int_equal(taken, expected_taken);
+}
+
+static void
+the_keys_of_others_are_judged_as_the_public_vectors_say(void **state)
+{
+	static const int jws[] = { 346, 347, 350, 351 }, jwk[] = { 7 };
+
+	(void)state;
+	run_sets("jws.json", jws, COUNT(jws), 401, 32);
+	run_sets("jwk.json", jwk, COUNT(jwk), 26, 2);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(es256_signatures_are_judged_as_the_public_vectors_say),
 		cmocka_unit_test(jws_are_judged_as_the_public_vectors_say),
+		cmocka_unit_test(the_keys_of_others_are_judged_as_the_public_vectors_say),
 	};
 
 	return cmocka_run_group_tests_name("vectors", tests, NULL, NULL);
