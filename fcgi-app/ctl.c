@@ -263,14 +263,18 @@ run_command(const struct command *command, int argc, char **argv, struct line *l
 	return run(command, line, argv + optind);
 }
 
+/* The complaint last, where it is seen; all commands there are only for who asked for none. */
 static int
 no_command(char *const *words)
 {
-	if (words[0] != NULL)
-		(void)fprintf(stderr, "latchctl: unknown command: %s%s%s\n\n", words[0], words[1] != NULL ? " " : "",
-		              words[1] != NULL ? words[1] : "");
-	if (words[0] == NULL || !help_group(stderr, words[0]))
+	if (words[0] == NULL)
 		help_all(stderr);
+	else if (!help_group(stderr, words[0]))
+		(void)fprintf(stderr, "latchctl: unknown command: %s; latchctl help lists them all\n", words[0]);
+	else if (words[1] == NULL)
+		(void)fprintf(stderr, "\nlatchctl: %s is followed by one of these words\n", words[0]);
+	else
+		(void)fprintf(stderr, "\nlatchctl: unknown command: %s %s\n", words[0], words[1]);
 	return EXIT_USAGE;
 }
 

@@ -124,6 +124,7 @@ test("latchctl: a command that is none is a usage error", async () => {
 		await fails(args, 2);
 	assert.match(await fails(["user"], 2), /^ {2}user add EMAIL/m, "a word that begins commands names them");
 	assert.doesNotMatch(await fails(["user"], 2), /^ {2}keys/m);
+	assert.match(await fails(["usr"], 2), /^latchctl: unknown command: usr; .*\n$/, "a typing error is told in a line, not below eighty");
 });
 
 test("latchctl: every command refuses an operand too few, one too many, and an option that it does not know", async () => {
