@@ -74,6 +74,12 @@ let_in(struct ctx *c)
 {
 	const struct user *user = &c->principal.user;
 
+	/* Of an authorizer's 200 the web server takes the variables, and throws all else away (FastCGI 1.0, 6.3): but not before it
+	 * has read and stored it. */
+	if (c->request->authorizer) {
+		c->response->nheaders = 0;
+		c->response->cacheable = true;
+	}
 	tell(c, "Variable-REMOTE_USER", "X-Auth-User", str_of(user->username[0] != '\0' ? user->username : user->email));
 	tell(c, "Variable-AUTH_USER_ID", "X-Auth-User-Id", str_of(user->id.text));
 	tell(c, "Variable-AUTH_EMAIL", "X-Auth-Email", str_of(user->email));

@@ -49,12 +49,12 @@ const withCookie = (headers = {}) => ({ ...headers, Cookie: `latch=${cookie}` })
 const status = async (pool, method, uri, options) => (await pool.guard(method, uri, options)).status;
 const identity = (answer) => Object.fromEntries(Object.entries(answer.headers).filter(([name]) => /^(variable-|x-auth)/.test(name)));
 
-test("authorizer: 200 says who it is in Variable headers, and never anything else that is 2xx", async () => {
+test("authorizer: 200 says who it is in Variable headers and nothing else, and nothing else is 2xx", async () => {
 	for (const pool of [plain, only]) {
 		const answer = await pool.guard("GET", "/x", { token: reader.token });
 		assert.equal(answer.status, 200);
 		assert.equal(answer.text, "");
-		assert.deepEqual(identity(answer), { "variable-remote_user": reader.email, "variable-auth_user_id": reader.id, "variable-auth_email": reader.email, "variable-auth_roles": reader.role });
+		assert.deepEqual(answer.headers, { "variable-remote_user": reader.email, "variable-auth_user_id": reader.id, "variable-auth_email": reader.email, "variable-auth_roles": reader.role });
 	}
 });
 
