@@ -161,30 +161,6 @@ loads_page(const struct ctx *c)
 	    && absent_or(request->sec_fetch_dest, STR("document"), STR("iframe"));
 }
 
-/* RFC 3986, 2.3: everything but unreserved characters, and slashes, which a query may hold. */
-static struct str
-percent_encode(struct arena *arena, struct str s)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	char *out = arena_alloc(arena, 3 * s.n + 1);
-	size_t n = 0;
-
-	if (out == NULL)
-		return (struct str){ 0 };
-	for (size_t i = 0; i < s.n; i++) {
-		const unsigned char c = (unsigned char)s.p[i];
-		const char lower = ascii_lower((char)c);
-		if ((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || (c != '\0' && strchr("-._~/", c) != NULL)) {
-			out[n++] = (char)c;
-			continue;
-		}
-		out[n++] = '%';
-		out[n++] = digits[c >> 4];
-		out[n++] = digits[c & 15];
-	}
-	return (struct str){ out, n };
-}
-
 /* A path of one origin: "//host" and "/\host" would be another's. */
 static bool
 is_local_path(struct str s)
@@ -217,7 +193,7 @@ sign_in_url(struct ctx *c)
 
 	if (here.p == NULL || target.n > RETURN_TO_MAX || !is_local_path(target))
 		return str_printf(c->arena, "%s/sign-in/", home.p);
-	const struct str to = percent_encode(c->arena, target);
+	const struct str to = str_percent_encode(c->arena, target, "/");
 	return str_printf(c->arena, "%.*s%.*s/sign-in/?return_to=%.*s", (int)here.n, here.p, (int)mount.n, mount.p,
 	                  (int)to.n, to.p);
 }

@@ -1,10 +1,13 @@
 #include "auth/jws.h"
 
+#include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/decoder.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,6 +145,34 @@ jws_key_import(enum token_alg alg, const struct bytes *bytes)
 	EVP_PKEY *pkey = info != NULL ? EVP_PKCS82PKEY(info) : NULL;
 	PKCS8_PRIV_KEY_INFO_free(info);
 	return key_of(alg, pkey);
+}
+
+/* In the place of OpenSSL's, which asks on the terminal. */
+static int
+no_passphrase(char *out, int size, int writing, void *state)
+{
+	(void)out;
+	(void)size;
+	(void)writing;
+	(void)state;
+	return -1;
+}
+
+struct jws_key *
+jws_key_of_pem(struct str pem)
+{
+	BIO *bio = pem.n <= INT_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
+	EVP_PKEY *pkey = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+
+	BIO_free(bio);
+	ERR_clear_error();
+	return key_of(pkey != NULL && EVP_PKEY_is_a(pkey, "RSA") ? TOKEN_RS256 : TOKEN_ES256, pkey);
+}
+
+enum token_alg
+jws_key_alg(const struct jws_key *key)
+{
+	return key->alg;
 }
 
 void

@@ -27,6 +27,10 @@ struct jws_key *jws_key_generate(enum token_alg alg) MUST_USE;
 enum err jws_key_export(const struct jws_key *key, struct bytes *out) MUST_USE;
 /* Back from that. NULL when the bytes are no key of this algorithm. */
 struct jws_key *jws_key_import(enum token_alg alg, const struct bytes *bytes) MUST_USE;
+/* A private key from PEM text without a passphrase: of P-256 one for ES256, of RSA from 2048 bits on one for RS256. NULL: it is
+ * none of these. */
+struct jws_key *jws_key_of_pem(struct str pem) MUST_USE;
+enum token_alg jws_key_alg(const struct jws_key *key);
 void jws_key_free(struct jws_key *key);
 
 /* Signs; the raw signature (ES256: r || s, 64 bytes, RFC 7518, 3.4) into signature, its length into *n_out. */

@@ -132,6 +132,30 @@ str_printf(struct arena *arena, const char *fmt, ...)
 	return (struct str){ text, size - 1 };
 }
 
+struct str
+str_percent_encode(struct arena *arena, struct str s, const char *kept)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char *out = arena_alloc(arena, 3 * s.n + 1);
+	size_t n = 0;
+
+	if (out == NULL)
+		return (struct str){ 0 };
+	for (size_t i = 0; i < s.n; i++) {
+		const unsigned char c = (unsigned char)s.p[i];
+		const char lower = ascii_lower((char)c);
+		if ((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9')
+		    || (c != '\0' && (strchr("-._~", c) != NULL || strchr(kept, c) != NULL))) {
+			out[n++] = (char)c;
+			continue;
+		}
+		out[n++] = '%';
+		out[n++] = digits[c >> 4];
+		out[n++] = digits[c & 15];
+	}
+	return (struct str){ out, n };
+}
+
 bool
 str_copy(char *buf, size_t size, struct str s)
 {

@@ -67,6 +67,10 @@ struct str str_dup(struct arena *arena, struct str s);
 /* printf into the arena; absent when the arena is full. */
 struct str str_printf(struct arena *arena, const char *fmt, ...) PRINTF(2, 3);
 
+/* With everything but unreserved characters (RFC 3986, 2.3) and those of `kept` percent-encoded, as a query or a form wants it;
+ * absent when the arena is full. */
+struct str str_percent_encode(struct arena *arena, struct str s, const char *kept);
+
 /* Copies s into buf[size] with a NUL; false, and buf "", when it does not fit. */
 bool str_copy(char *buf, size_t size, struct str s) MUST_USE;
 
