@@ -4,7 +4,7 @@
 #
 #   target       what it does                                           takes          needs
 #   all          the programs and the web server's pages: the default   20 s           what deploy/up installs
-#   check        deploy/check: every test, on stacks of its own         10 min         nothing: it installs
+#   check        deploy/check: every test, on stacks of its own         15 min         nothing: it installs
 #   unit         the unit tests                                         20 s           libcmocka-dev
 #   asan         the same programs with ASan and UBSan, in build/asan   20 s           as all
 #   lint         the rules about the source                             1 min          clang-format clang-tidy cppcheck shellcheck mandoc
