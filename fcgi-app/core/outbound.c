@@ -136,7 +136,7 @@ set_bounds(CURL *curl, struct transfer *transfer)
 	    && curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, transfer) == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, request->https_only ? "https" : "http,https") == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK
@@ -174,7 +174,7 @@ set_request(CURL *curl, const struct outbound_request *request, struct curl_slis
 	    && curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, request->fresh ? 1L : 0L) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK
-	    && curl_easy_setopt(curl, CURLOPT_USERAGENT, "latchctl/" LATCH_VERSION) == CURLE_OK
+	    && curl_easy_setopt(curl, CURLOPT_USERAGENT, "latch/" LATCH_VERSION) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK
 	    && curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK;
 }
@@ -196,6 +196,18 @@ header_list(const char *const *headers)
 
 /* ---- The answer --------------------------------------------------------------------------------------------------- */
 
+/* libcurl takes a head that breaks off, and then no body, for an answer. */
+static bool
+ends(struct str head)
+{
+	static const struct str empty[] = { { "\n\r\n", 3 }, { "\n\n", 2 } };
+
+	for (size_t i = 0; i < COUNT(empty); i++)
+		if (head.n > empty[i].n && memcmp(head.p + head.n - empty[i].n, empty[i].p, empty[i].n) == 0)
+			return true;
+	return false;
+}
+
 static enum outbound_result
 result_of(CURL *curl, CURLcode code, const struct transfer *transfer)
 {
@@ -207,7 +219,7 @@ result_of(CURL *curl, CURLcode code, const struct transfer *transfer)
 		return OUTBOUND_TOO_LARGE;
 	switch ((int)code) {
 	case CURLE_OK:
-		return OUTBOUND_OK;
+		return ends((struct str){ transfer->head.p, transfer->head.n }) ? OUTBOUND_OK : OUTBOUND_BROKEN;
 	case CURLE_UNSUPPORTED_PROTOCOL:
 		/* Also what comes without a head, which would be HTTP/0.9. */
 		(void)curl_easy_getinfo(curl, CURLINFO_PRETRANSFER_TIME_T, &asked_us);
@@ -276,6 +288,8 @@ explain(enum outbound_result result, CURLcode code, const char *said, char why[O
 
 	if (result == OUTBOUND_FORBIDDEN)
 		words = "its address is one that is not connected to";
+	if (result == OUTBOUND_BROKEN && code == CURLE_OK)
+		words = "its head breaks off";
 	if (result == OUTBOUND_TOO_LARGE)
 		words = "it sends more than it may";
 	(void)snprintf(why, OUTBOUND_WHY_SIZE, "%s", words);

@@ -6,7 +6,8 @@
  * spoken, and no proxy, netrc or cookie of the environment is used. Which addresses are out of bounds is looked up for the
  * address that is connected to, after the name was resolved: so no name leads there.
  *
- * Not for threads. The workers do not link it: a library that they do not need costs them their start.
+ * Not for threads. The workers do not link it: a library that they do not need costs them their start. They ask by
+ * core/courier.h.
  */
 #ifndef LATCH_CORE_OUTBOUND_H
 #define LATCH_CORE_OUTBOUND_H
@@ -28,6 +29,7 @@ struct outbound_request {
 	const char *const *headers;       /* "Name: value", the last one NULL; NULL: none */
 	struct str body;                  /* absent: none */
 	const char *ca_file;              /* PEM: who is trusted, in the place of the system's; NULL: the system's */
+	bool https_only;                  /* no http */
 	bool fresh;                       /* not over a connection that was kept: to see the certificate */
 	bool old_tls;                     /* TLS 1.0 and 1.1 alone, to see whether they are taken */
 	const struct address_list *never; /* is not connected to; NULL: anything may be */
@@ -53,7 +55,12 @@ enum outbound_result {
 	OUTBOUND_NOT_TRUSTED, /* TLS was not agreed upon, or the certificate is not good for this name */
 	OUTBOUND_TIMEOUT,
 	OUTBOUND_TOO_LARGE, /* a head or a body beyond its bound */
-	OUTBOUND_BROKEN     /* the connection ended, or what came is no HTTP */
+	OUTBOUND_BROKEN,    /* the connection ended, or what came is no HTTP */
+
+	/* Of core/courier.h alone. */
+	OUTBOUND_NO_PROGRAM, /* latch-outbound did not start, died, or said what it should not */
+	OUTBOUND_BUSY,       /* no lane was free */
+	OUTBOUND_RESULTS
 };
 
 enum { OUTBOUND_WHY_SIZE = 256 };

@@ -169,6 +169,19 @@ heads_and_bodies_have_their_bounds(void **state)
 }
 
 static void
+a_head_that_breaks_off_is_no_answer(void **state)
+{
+	static const char *const texts[] = { "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Ha", "HTTP/1.1 200 OK\r\n",
+		                                 "HTTP/1.1 200 OK" };
+	struct outbound_response answer;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++)
+		assert_int_equal(ask_of(texts[i], 1, false, &answer), OUTBOUND_BROKEN);
+	assert_int_equal(ask_of("HTTP/1.1 200 OK\nContent-Length: 0\n\n", 1, false, &answer), OUTBOUND_OK);
+}
+
+static void
 who_says_nothing_is_left_in_time(void **state)
 {
 	static const char *const texts[] = { "", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf" };
@@ -271,6 +284,7 @@ main(void)
 		cmocka_unit_test(a_redirect_is_not_followed),
 		cmocka_unit_test(what_is_packed_stays_packed),
 		cmocka_unit_test(heads_and_bodies_have_their_bounds),
+		cmocka_unit_test(a_head_that_breaks_off_is_no_answer),
 		cmocka_unit_test(who_says_nothing_is_left_in_time),
 		cmocka_unit_test(an_address_that_is_out_of_bounds_is_not_connected_to),
 		cmocka_unit_test(no_url_is_told_from_nobody_there),
