@@ -53,8 +53,8 @@ log_request(const struct ctx *c, enum err err, uint64_t start_us)
 	(void)snprintf(line, sizeof(line), "request=%s method=%s route=%s status=%u us=%llu lane_us=%llu addr=%.*s%s%s",
 	               c->request_id, method, c->route != NULL ? c->route->path : "-", c->response->status,
 	               (unsigned long long)(clock_mono_us() - start_us),
-	               (unsigned long long)lanes_waited_us(&c->app->lanes), (int)addr.n, addr.p,
-	               user[0] != '\0' ? " user=" : "", user);
+	               (unsigned long long)(lanes_waited_us(&c->app->lanes) + lanes_waited_us(&c->app->outbound_lanes)),
+	               (int)addr.n, addr.p, user[0] != '\0' ? " user=" : "", user);
 	if (err == ERR_DB)
 		log_warn("%s error=\"%s\"", line, db_error(c->app->db));
 	else if (err == ERR_INTERNAL)

@@ -355,6 +355,7 @@ find_client(struct ctx *c)
 		address_prefix(&c->from, prefix);
 	}
 	lanes_for(&c->app->lanes, prefix[0] != '\0' ? prefix : NULL);
+	lanes_for(&c->app->outbound_lanes, prefix[0] != '\0' ? prefix : NULL);
 	c->client = (struct client){ .ip = c->address[0] != '\0' ? str_of(c->address) : (struct str){ 0 },
 		                         .user_agent = text_shown(request->user_agent, USER_AGENT_POINTS_MAX) };
 	c->app->acting = (struct acting){ .request = true, .client = c->client };

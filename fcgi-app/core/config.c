@@ -235,6 +235,59 @@ read_addresses(struct load *load, const char *name, const char *text, struct add
 	}
 }
 
+/* As much of it as there is room for. */
+static uint32_t
+take(uint32_t *room, uint32_t wanted)
+{
+	const uint32_t taken = wanted < *room ? wanted : *room;
+
+	*room -= taken;
+	return taken;
+}
+
+/* A key that is set counts; what is left to us is made to fit beside it. Who waits for a lane holds a worker, as who has one
+ * does: so the queues come last. */
+static void
+share_workers(struct config *c)
+{
+	const bool lanes = c->hash_lanes == CONFIG_AUTO, queue = c->hash_queue == CONFIG_AUTO;
+	const bool outbound = c->outbound_lanes == CONFIG_AUTO;
+	uint32_t room = c->workers - lanes_spared(c->workers);
+
+	(void)take(&room, lanes ? 0 : c->hash_lanes);
+	(void)take(&room, queue ? 0 : c->hash_queue);
+	(void)take(&room, outbound ? 0 : c->outbound_lanes);
+	/* There is always one: nobody could log in. */
+	(void)take(&room, lanes ? 1 : 0);
+	if (outbound)
+		c->outbound_lanes = take(&room, c->workers >= 8 ? c->workers / 4 : 1);
+	if (lanes)
+		c->hash_lanes = 1 + take(&room, lanes_default(c->argon2_memory_kib) - 1);
+	c->outbound_queue = c->outbound_wait_ms > 0 ? take(&room, c->outbound_lanes) : 0;
+	if (queue)
+		c->hash_queue = room;
+}
+
+/* Against a flood of one kind of request, or of both. */
+static void
+check_shares(struct load *load)
+{
+	const struct config *c = load->out;
+	const uint32_t hashes = c->hash_lanes + c->hash_queue, spared = lanes_spared(c->workers);
+
+	if (hashes >= c->workers)
+		complain(
+			load,
+			"hash_lanes (%u) and hash_queue (%u) must together be fewer than workers (%u): else a flood of log-ins "
+			"takes them all",
+			c->hash_lanes, c->hash_queue, c->workers);
+	else if (c->outbound_lanes > 0 && hashes + c->outbound_lanes + spared > c->workers)
+		complain(load,
+		         "hash_lanes (%u), hash_queue (%u) and outbound_lanes (%u) must together leave %u of the workers (%u): "
+		         "else log-ins and a slow identity provider take them all",
+		         c->hash_lanes, c->hash_queue, c->outbound_lanes, spared, c->workers);
+}
+
 /* What follows from several keys. */
 static void
 finish(struct load *load)
@@ -247,19 +300,8 @@ finish(struct load *load)
 		memcpy(c->issuer, c->public_url, sizeof(c->issuer));
 	if (c->argon2_memory_kib * c->argon2_passes > ARGON2_WORK_MAX)
 		complain(load, "argon2_memory_kib times argon2_passes must be at most 1048576: a hash would take seconds");
-	if (c->hash_lanes == CONFIG_AUTO) {
-		c->hash_lanes = lanes_default(c->argon2_memory_kib);
-		if (c->hash_lanes > c->workers - 1)
-			c->hash_lanes = c->workers - 1;
-	}
-	if (c->hash_queue == CONFIG_AUTO)
-		c->hash_queue = lanes_default_queue(c->hash_lanes, c->workers);
-	if (c->hash_lanes + c->hash_queue >= c->workers)
-		complain(
-			load,
-			"hash_lanes (%u) and hash_queue (%u) must together be fewer than workers (%u): else a flood of log-ins "
-			"takes them all",
-			c->hash_lanes, c->hash_queue, c->workers);
+	share_workers(c);
+	check_shares(load);
 }
 
 const char *

@@ -69,6 +69,10 @@ struct config {
 	uint32_t hash_lanes;
 	uint32_t hash_queue;
 	uint32_t hash_wait_ms;
+	uint32_t outbound_lanes;   /* 0: other servers are not asked */
+	uint32_t outbound_queue;   /* follows from the two beside it: as many may wait as may ask, where anybody waits */
+	uint32_t outbound_wait_ms; /* 0: nobody waits */
+	char outbound_program[CONFIG_TEXT_MAX];
 	char common_passwords[CONFIG_TEXT_MAX]; /* "" means no list */
 
 	/* Each 0: no limit. */

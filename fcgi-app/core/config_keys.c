@@ -5,6 +5,9 @@
 #ifndef LATCH_DATADIR
 #define LATCH_DATADIR "/usr/local/share/latch"
 #endif
+#ifndef LATCH_LIBDIR
+#define LATCH_LIBDIR "/usr/local/lib/latch"
+#endif
 
 enum { RATE_MAX = 100000, AUDIT_DAYS_MAX = 36500 };
 
@@ -232,8 +235,14 @@ const struct config_key config_keys[] = {
 	KEY(hash_lanes, parse_number_or_auto, 1, 256, "auto",
 	    "Password hashes at once, in all workers together. auto: one a core, less where memory is short."),
 	KEY(hash_queue, parse_number_or_auto, 0, 1024, "auto",
-	    "Requests that may wait for a lane; more get 503. auto: leaves a quarter of the workers free."),
+	    "Requests that may wait for a lane; more get 503. auto: leaves a quarter of the workers free, beside "
+	    "outbound_lanes."),
 	KEY(hash_wait_ms, parse_number, 0, 10000, "2000", "How long they may wait, in milliseconds."),
+	KEY(outbound_lanes, parse_number_or_auto, 0, 256, "auto",
+	    "Workers that may ask other servers (identity providers) at once. auto: a quarter of them. 0: none."),
+	KEY(outbound_wait_ms, parse_number, 0, 10000, "0",
+	    "How long as many more may wait for that, in milliseconds; the rest get 503. 0: nobody waits."),
+	KEY(outbound_program, parse_path, 1, 0, LATCH_LIBDIR "/latch-outbound", "The program that asks for them."),
 	KEY(common_passwords, parse_path, 0, 0, LATCH_DATADIR "/common-passwords.txt",
 	    "Passwords that are refused: lower case, one a line, sorted by LC_ALL=C sort. Empty: none."),
 

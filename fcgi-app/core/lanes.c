@@ -31,6 +31,17 @@ enum {
 
 enum { RESIZE_WAIT_MS = 10000, SIZE_MAX_MEMBER = 32767, LANES_MAX = 256 };
 
+/* What the kinds differ in. `layout` goes into the set's key. */
+static const struct kind {
+	const char *name;
+	uint32_t layout;
+	enum count entered, refused, wait_us;
+} kinds[] = {
+	[LANES_HASH] = { "hash lanes", MEMBERS, COUNT_HASHES, COUNT_HASH_REFUSED, COUNT_HASH_WAIT_US },
+	[LANES_OUTBOUND] = { "outbound lanes", MEMBERS + 1, COUNT_OUTBOUND_TURNS, COUNT_OUTBOUND_REFUSED,
+	                     COUNT_OUTBOUND_WAIT_US },
+};
+
 static int
 sem_do(int set, struct sembuf *ops, size_t n, uint64_t wait_ms)
 {
@@ -77,6 +88,13 @@ is_ours(int set)
 	return semctl(set, 0, IPC_STAT, argument) == 0 && info.sem_perm.uid == geteuid() && (info.sem_perm.mode & 077) == 0;
 }
 
+/* What one client may have. A hash is over soon, but somebody else's server may take ten seconds. */
+static uint32_t
+share_of(const struct lanes *l)
+{
+	return l->kind == LANES_HASH ? l->lanes + (l->queue + 1) / 2 : (l->lanes + l->queue + 1) / 2;
+}
+
 /* A new set is all zero, which is a set of no lanes: making one and resizing one are the same thing. */
 static bool
 attach(struct lanes *l)
@@ -95,7 +113,7 @@ attach(struct lanes *l)
 	const bool ok = resize(l->set, LANES_FREE, 1, LANES_SIZE, l->lanes) == 0
 	             && resize(l->set, DEAR_FREE, 1, DEAR_SIZE, 1) == 0
 	             && resize(l->set, PLACES_FREE, 1, PLACES_SIZE, l->lanes + l->queue) == 0
-	             && resize(l->set, SHARES_FREE, LANES_SHARES, SHARES_SIZE, l->lanes + (l->queue + 1) / 2) == 0;
+	             && resize(l->set, SHARES_FREE, LANES_SHARES, SHARES_SIZE, share_of(l)) == 0;
 	const int cause = errno;
 	(void)sem_do(l->set, unlock, COUNT(unlock), 0);
 	errno = cause;
@@ -103,23 +121,24 @@ attach(struct lanes *l)
 }
 
 enum err
-lanes_open(struct lanes *l, const char *key_path, uint32_t lanes, uint32_t queue, uint32_t wait_ms)
+lanes_open(struct lanes *l, enum lanes_kind kind, const char *key_path, uint32_t lanes, uint32_t queue,
+           uint32_t wait_ms)
 {
-	*l = (struct lanes){ .set = -1, .share = -1, .lanes = lanes, .queue = queue, .wait_ms = wait_ms };
-	if (lanes >= 1 && lanes + queue <= SIZE_MAX_MEMBER && ipc_key(key_path, MEMBERS, &l->key) && attach(l))
+	*l = (struct lanes){ .set = -1, .share = -1, .kind = kind, .lanes = lanes, .queue = queue, .wait_ms = wait_ms };
+	if (lanes + queue <= SIZE_MAX_MEMBER && ipc_key(key_path, kinds[kind].layout, &l->key) && attach(l))
 		return OK;
-	log_error("hash lanes: %s", strerror(errno));
+	log_error("%s: %s", kinds[kind].name, strerror(errno));
 	return ERR_INTERNAL;
 }
 
 static enum err
-enter_failed(const char *what)
+enter_failed(const struct lanes *l, const char *what)
 {
 	if (errno == EAGAIN) {
-		metrics_add(COUNT_HASH_REFUSED, 1);
+		metrics_add(kinds[l->kind].refused, 1);
 		return ERR_BUSY;
 	}
-	log_error("hash lanes: %s: %s", what, strerror(errno));
+	log_error("%s: %s: %s", kinds[l->kind].name, what, strerror(errno));
 	return ERR_INTERNAL;
 }
 
@@ -158,28 +177,28 @@ lanes_enter(struct lanes *l, bool dear)
 	if (rc != 0 && (errno == EIDRM || errno == EINVAL) && attach(l))
 		rc = place(l, -1);
 	if (rc != 0)
-		return enter_failed("queue");
+		return enter_failed(l, "queue");
 
 	const uint64_t start = clock_mono_us();
 	rc = lane(l, -1, l->wait_ms);
 	const int cause = errno;
 	const uint64_t waited_us = clock_mono_us() - start;
 	l->waited_us += waited_us;
-	metrics_add(COUNT_HASH_WAIT_US, waited_us);
+	metrics_add(kinds[l->kind].wait_us, waited_us);
 	if (rc == 0) {
-		metrics_add(COUNT_HASHES, 1);
+		metrics_add(kinds[l->kind].entered, 1);
 		return OK;
 	}
 	(void)place(l, 1);
 	errno = cause;
-	return enter_failed("lane");
+	return enter_failed(l, "lane");
 }
 
 void
 lanes_leave(struct lanes *l)
 {
 	if (lane(l, 1, 0) != 0 || place(l, 1) != 0)
-		log_error("hash lanes: leaving: %s", strerror(errno));
+		log_error("%s: leaving: %s", kinds[l->kind].name, strerror(errno));
 }
 
 bool
@@ -189,7 +208,7 @@ lanes_full(const struct lanes *l)
 	               || (l->share >= 0 && semctl(l->set, SHARES_FREE + l->share, GETVAL) == 0);
 
 	if (full)
-		metrics_add(COUNT_HASH_REFUSED, 1);
+		metrics_add(kinds[l->kind].refused, 1);
 	return full;
 }
 
@@ -272,10 +291,7 @@ lanes_default(uint32_t memory_kib)
 }
 
 uint32_t
-lanes_default_queue(uint32_t lanes, uint32_t workers)
+lanes_spared(uint32_t workers)
 {
-	const uint32_t spared = workers >= 8 ? workers / 4 : 1;
-	const uint32_t taken = lanes + spared;
-
-	return workers > taken ? workers - taken : 0;
+	return workers >= 8 ? workers / 4 : 1;
 }

@@ -1,11 +1,12 @@
 /*
- * lanes.h: how many workers may do one costly thing at once, across the whole pool.
+ * lanes.h: how many workers may do one costly thing at once, across the whole pool. There are two such things: hashing a
+ * password, and asking somebody else's server; each has a set of its own.
  *
  * A System V semaphore set that all workers of one installation share (its key is a hash of the key file's device and inode,
  * and of the user). Every operation carries SEM_UNDO, so the kernel gives back what a killed worker held. `lanes` work at
  * once, `queue` more may wait for at most `wait_ms`, and everybody else is told ERR_BUSY at once: so a flood of log-ins cannot
  * take every worker. Nor can one client keep all others out: of the places in the queue he has half, rounded up, at most
- * (he, and who has the same of LANES_SHARES shares by chance). What takes more memory than the lanes were counted for is dear:
+ * (he, and who has the same of LANES_SHARES shares by chance); of the outbound lanes and their queue together he has half. What takes more memory than the lanes were counted for is dear:
  * only one of these goes on at a time, in a lane like all others. The set outlives the workers, as such sets do (ipcs -s shows
  * it, ipcrm removes it): the next ones take it over.
  */
@@ -20,19 +21,23 @@
 
 enum { LANES_SHARES = 64 };
 
+enum lanes_kind { LANES_HASH, LANES_OUTBOUND };
+
 struct lanes {
 	int set;   /* semaphore set id */
 	int share; /* of whom this process works for: 0 to LANES_SHARES - 1, or -1: nobody in particular */
 	int32_t key;
+	enum lanes_kind kind;
 	uint32_t lanes, queue, wait_ms;
 	bool dear;          /* the lane that this process holds */
 	uint64_t waited_us; /* by this process since lanes_waited_us() was last called */
 };
 
-/* Opens the set that belongs to key_path, making or resizing it to `lanes` and `queue`. A set that shrinks waits up to
- * 10 s for lanes in use. ERR_INTERNAL (logged) when the kernel refuses, or the set is
+/* Opens the set of this kind that belongs to key_path, making or resizing it to `lanes` and `queue`. A set that shrinks waits up to
+ * 10 s for lanes in use. With no lanes everybody is told ERR_BUSY. ERR_INTERNAL (logged) when the kernel refuses, or the set is
  * somebody else's. */
-enum err lanes_open(struct lanes *l, const char *key_path, uint32_t lanes, uint32_t queue, uint32_t wait_ms) MUST_USE;
+enum err lanes_open(struct lanes *l, enum lanes_kind kind, const char *key_path, uint32_t lanes, uint32_t queue,
+                    uint32_t wait_ms) MUST_USE;
 
 /* For whom the next lanes are: the same text has the same share; NULL: nobody in particular. */
 void lanes_for(struct lanes *l, const char *address);
@@ -56,8 +61,8 @@ uint64_t lanes_waited_us(struct lanes *l);
 /* Lanes that fit this machine: one a core that the cgroup grants, fewer when a quarter of its memory cannot hold
  * that many hashes of memory_kib; at least 1. */
 uint32_t lanes_default(uint32_t memory_kib);
-/* Waiters that still leave a quarter of the workers, and at least one, to everything else. */
-uint32_t lanes_default_queue(uint32_t lanes, uint32_t workers);
+/* Workers that are left to everything else while all lanes and queues are full: a quarter of them, and at least one. */
+uint32_t lanes_spared(uint32_t workers);
 /* Memory that this machine or its cgroup has, in KiB. */
 uint64_t machine_memory_kib(void);
 

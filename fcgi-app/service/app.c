@@ -35,6 +35,17 @@ crypto_works(const struct app *app)
 	    && unseal(&app->master, purpose, label, &sealed, &plain) == OK && !jws_starved();
 }
 
+static bool
+open_lanes(struct app *app)
+{
+	const struct config *c = &app->config;
+
+	return lanes_open(&app->lanes, LANES_HASH, c->key_file, c->hash_lanes, c->hash_queue, c->hash_wait_ms) == OK
+	    && lanes_open(&app->outbound_lanes, LANES_OUTBOUND, c->key_file, c->outbound_lanes, c->outbound_queue,
+	                  c->outbound_wait_ms)
+	           == OK;
+}
+
 static enum db_as
 db_role(enum app_role role)
 {
@@ -57,10 +68,8 @@ app_open(struct app *app, const char *config_file, char *const *environment, enu
 	if (!open_files(app, role, complaints) || !loaded)
 		return false;
 
-	if (serves
-	    && lanes_open(&app->lanes, config->key_file, config->hash_lanes, config->hash_queue, config->hash_wait_ms)
-	           != OK) {
-		(void)fprintf(complaints, "hash lanes: the semaphores cannot be had; ipcs -s and ipcs -l show them\n");
+	if (serves && !open_lanes(app)) {
+		(void)fprintf(complaints, "lanes: the semaphores cannot be had; ipcs -s and ipcs -l show them\n");
 		return false;
 	}
 	app->db = db_new(config, db_role(role));

@@ -34,7 +34,7 @@ struct app {
 	struct master_key master;
 	struct common_passwords common;
 	struct rules rules; /* of the pages that are guarded; none where there is no rules_file */
-	struct lanes lanes;
+	struct lanes lanes, outbound_lanes;
 	struct hasher hasher;
 	struct keyring keyring;
 	struct tokens tokens;
@@ -50,7 +50,7 @@ struct app {
 	uint64_t keys_unknown_us; /* when it was last read because of a token of an unknown key */
 };
 
-/* As a worker: with hash lanes. For one request: the same, and what a worker does at its start for later is left out (checking
+/* As a worker: with hash lanes and outbound lanes. For one request: the same, and what a worker does at its start for later is left out (checking
  * the list of passwords and the cryptography, preparing statements). As a person at the command line: without. As the one who migrates: with the database
  * owner's password too. */
 enum app_role { APP_WORKER, APP_REQUEST, APP_COMMAND, APP_OWNER };

@@ -20,11 +20,16 @@ look_at_lanes(const struct app *app, struct gauges *out)
 {
 	struct lanes_use use;
 
-	if (!lanes_look(&app->lanes, &use))
-		return;
-	set(out, GAUGE_LANES, use.lanes);
-	set(out, GAUGE_LANES_IN_USE, use.in_use);
-	set(out, GAUGE_LANES_WAITING, use.waiting);
+	if (lanes_look(&app->lanes, &use)) {
+		set(out, GAUGE_LANES, use.lanes);
+		set(out, GAUGE_LANES_IN_USE, use.in_use);
+		set(out, GAUGE_LANES_WAITING, use.waiting);
+	}
+	if (lanes_look(&app->outbound_lanes, &use)) {
+		set(out, GAUGE_OUTBOUND_LANES, use.lanes);
+		set(out, GAUGE_OUTBOUND_IN_USE, use.in_use);
+		set(out, GAUGE_OUTBOUND_WAITING, use.waiting);
+	}
 }
 
 /* As this worker read them last; while the database is away they are what it works with. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/config_keys.h"
+#include "core/lanes.h"
 #include "fuzz.h"
 
 enum { VARIABLES_MAX = 32, INPUT_MAX = 16 * 1024, COMPLAINTS_MAX = 4096 * 1024 };
@@ -106,6 +107,9 @@ keys_agree(const struct config *c, enum config_role role)
 	HOLDS(c->token_alg == TOKEN_ES256 || c->token_alg == TOKEN_RS256 || c->token_alg == TOKEN_HS256);
 	HOLDS(c->argon2_memory_kib * c->argon2_passes <= ARGON2_WORK_MAX);
 	HOLDS(c->hash_lanes >= 1 && c->hash_lanes + c->hash_queue < c->workers);
+	HOLDS(c->outbound_lanes == 0
+	      || c->hash_lanes + c->hash_queue + c->outbound_lanes + c->outbound_queue + lanes_spared(c->workers)
+	             <= c->workers);
 	HOLDS(c->issuer[0] != '\0');
 	HOLDS(strncmp(c->public_url, "http://", 7) == 0 || strncmp(c->public_url, "https://", 8) == 0);
 	HOLDS(c->public_url[strlen(c->public_url) - 1] != '/');

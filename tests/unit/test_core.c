@@ -383,7 +383,7 @@ remove_lane_file(void **state)
 {
 	struct lanes l;
 
-	if (lanes_open(&l, *state, 1, 0, 0) != OK || semctl(l.set, 0, IPC_RMID) != 0)
+	if (lanes_open(&l, LANES_HASH, *state, 1, 0, 0) != OK || semctl(l.set, 0, IPC_RMID) != 0)
 		return -1;
 	return unlink(*state);
 }
@@ -394,11 +394,12 @@ lanes_are_counted_across_processes_and_a_killed_one_gives_its_lane_back(void **s
 	struct lanes mine, theirs;
 	int ready[2];
 
-	assert_int_equal(lanes_open(&mine, *state, 1, 0, 50), OK);
+	assert_int_equal(lanes_open(&mine, LANES_HASH, *state, 1, 0, 50), OK);
 	assert_int_equal(pipe(ready), 0);
 	const pid_t child = fork();
 	if (child == 0) {
-		char c = lanes_open(&theirs, *state, 1, 0, 50) == OK && lanes_enter(&theirs, false) == OK ? 'y' : 'n';
+		char c =
+			lanes_open(&theirs, LANES_HASH, *state, 1, 0, 50) == OK && lanes_enter(&theirs, false) == OK ? 'y' : 'n';
 		(void)!write(ready[1], &c, 1);
 		(void)pause();
 		_exit(0);
@@ -422,9 +423,9 @@ a_lane_in_the_queue_waits_its_time_and_no_longer(void **state)
 {
 	struct lanes a, b, c;
 
-	assert_int_equal(lanes_open(&a, *state, 1, 1, 60), OK);
-	assert_int_equal(lanes_open(&b, *state, 1, 1, 60), OK);
-	assert_int_equal(lanes_open(&c, *state, 1, 1, 60), OK);
+	assert_int_equal(lanes_open(&a, LANES_HASH, *state, 1, 1, 60), OK);
+	assert_int_equal(lanes_open(&b, LANES_HASH, *state, 1, 1, 60), OK);
+	assert_int_equal(lanes_open(&c, LANES_HASH, *state, 1, 1, 60), OK);
 	assert_int_equal(lanes_enter(&a, false), OK);
 	assert_false(lanes_full(&b)); /* one place in the queue */
 	assert_int_equal(lanes_enter(&b, false), ERR_BUSY);
@@ -449,19 +450,19 @@ one_client_does_not_fill_the_queue(void **state)
 {
 	struct lanes busy, other;
 
-	assert_int_equal(lanes_open(&busy, *state, 1, 2, 0), OK);
+	assert_int_equal(lanes_open(&busy, LANES_HASH, *state, 1, 2, 0), OK);
 	lanes_for(&busy, "192.0.2.1");
 	assert_int_equal(lanes_enter(&busy, false), OK);
 	assert_false(lanes_full(&busy));
 	const pid_t child = fork(); /* the same client once more: it waits */
 	if (child == 0) {
 		struct lanes again;
-		const bool ok = lanes_open(&again, *state, 1, 2, 5000) == OK;
+		const bool ok = lanes_open(&again, LANES_HASH, *state, 1, 2, 5000) == OK;
 		lanes_for(&again, "192.0.2.1");
 		_exit(ok && lanes_enter(&again, false) == OK ? 0 : 1);
 	}
 	assert_true(comes_to(&busy, true));
-	assert_int_equal(lanes_open(&other, *state, 1, 2, 50), OK);
+	assert_int_equal(lanes_open(&other, LANES_HASH, *state, 1, 2, 50), OK);
 	lanes_for(&other, "192.0.2.1");
 	assert_int_equal(lanes_enter(&other, false), ERR_BUSY);
 	assert_int_equal(lanes_waited_us(&other), 0); /* at once */
@@ -483,9 +484,9 @@ a_dear_one_goes_alone_and_holds_up_nothing_else(void **state)
 {
 	struct lanes a, b, c;
 
-	assert_int_equal(lanes_open(&a, *state, 3, 0, 50), OK);
-	assert_int_equal(lanes_open(&b, *state, 3, 0, 50), OK);
-	assert_int_equal(lanes_open(&c, *state, 3, 0, 50), OK);
+	assert_int_equal(lanes_open(&a, LANES_HASH, *state, 3, 0, 50), OK);
+	assert_int_equal(lanes_open(&b, LANES_HASH, *state, 3, 0, 50), OK);
+	assert_int_equal(lanes_open(&c, LANES_HASH, *state, 3, 0, 50), OK);
 	assert_int_equal(lanes_enter(&a, true), OK);
 	assert_int_equal(lanes_enter(&b, true), ERR_BUSY);
 	assert_int_equal(lanes_enter(&b, false), OK);
@@ -502,13 +503,13 @@ the_set_is_resized_by_whoever_opens_it_with_other_numbers(void **state)
 {
 	struct lanes a;
 
-	assert_int_equal(lanes_open(&a, *state, 3, 2, 0), OK);
+	assert_int_equal(lanes_open(&a, LANES_HASH, *state, 3, 2, 0), OK);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(lanes_enter(&a, false), OK);
 	assert_int_equal(lanes_enter(&a, false), ERR_BUSY);
 	for (int i = 0; i < 3; i++)
 		lanes_leave(&a);
-	assert_int_equal(lanes_open(&a, *state, 1, 0, 0), OK);
+	assert_int_equal(lanes_open(&a, LANES_HASH, *state, 1, 0, 0), OK);
 	assert_int_equal(lanes_enter(&a, false), OK);
 	assert_int_equal(lanes_enter(&a, false), ERR_BUSY);
 	lanes_leave(&a);
@@ -519,7 +520,7 @@ a_set_that_was_removed_is_made_anew(void **state)
 {
 	struct lanes a;
 
-	assert_int_equal(lanes_open(&a, *state, 1, 0, 0), OK);
+	assert_int_equal(lanes_open(&a, LANES_HASH, *state, 1, 0, 0), OK);
 	assert_int_equal(semctl(a.set, 0, IPC_RMID), 0);
 	assert_int_equal(lanes_enter(&a, false), OK);
 	assert_int_equal(lanes_enter(&a, false), ERR_BUSY);
@@ -527,15 +528,40 @@ a_set_that_was_removed_is_made_anew(void **state)
 }
 
 static void
-the_default_queue_leaves_workers_free(void **state)
+what_is_spared_is_a_quarter_of_the_workers(void **state)
 {
 	(void)state;
-	for (uint32_t workers = 2; workers < 64; workers++)
-		for (uint32_t lanes = 1; lanes < workers; lanes++)
-			assert_true(lanes + lanes_default_queue(lanes, workers) < workers);
-	assert_int_equal(lanes_default_queue(2, 8), 4);
+	assert_int_equal(lanes_spared(2), 1);
+	assert_int_equal(lanes_spared(7), 1);
+	assert_int_equal(lanes_spared(8), 2);
+	assert_int_equal(lanes_spared(1024), 256);
 	assert_true(lanes_default(19456) >= 1);
 	assert_int_equal(lanes_default(UINT32_MAX), 1);
+}
+
+static void
+outbound_lanes_are_a_set_of_their_own_of_which_one_client_has_half(void **state)
+{
+	struct lanes hash, first, second, none;
+
+	assert_int_equal(lanes_open(&hash, LANES_HASH, *state, 1, 0, 0), OK);
+	assert_int_equal(lanes_open(&first, LANES_OUTBOUND, *state, 2, 0, 0), OK);
+	assert_int_equal(lanes_open(&second, LANES_OUTBOUND, *state, 2, 0, 0), OK);
+	assert_int_not_equal(hash.set, first.set);
+	assert_int_equal(lanes_enter(&hash, false), OK);
+	lanes_for(&first, "192.0.2.1");
+	lanes_for(&second, "192.0.2.1");
+	assert_int_equal(lanes_enter(&first, false), OK); /* with no hash lane free */
+	assert_int_equal(lanes_enter(&second, false), ERR_BUSY);
+	lanes_for(&second, "192.0.2.2");
+	assert_int_equal(lanes_enter(&second, false), OK);
+	lanes_leave(&second);
+	lanes_leave(&first);
+	lanes_leave(&hash);
+	assert_int_equal(lanes_open(&none, LANES_OUTBOUND, *state, 0, 0, 0), OK);
+	assert_true(lanes_full(&none));
+	assert_int_equal(lanes_enter(&none, false), ERR_BUSY);
+	assert_int_equal(semctl(none.set, 0, IPC_RMID), 0);
 }
 
 int
@@ -568,7 +594,8 @@ main(void)
 		cmocka_unit_test(a_lane_in_the_queue_waits_its_time_and_no_longer),
 		cmocka_unit_test(the_set_is_resized_by_whoever_opens_it_with_other_numbers),
 		cmocka_unit_test(a_set_that_was_removed_is_made_anew),
-		cmocka_unit_test(the_default_queue_leaves_workers_free),
+		cmocka_unit_test(what_is_spared_is_a_quarter_of_the_workers),
+		cmocka_unit_test(outbound_lanes_are_a_set_of_their_own_of_which_one_client_has_half),
 	};
 
 	return cmocka_run_group_tests_name("core", tests, lane_file, remove_lane_file);

@@ -395,6 +395,39 @@ lanes_that_could_take_every_worker_are_refused(void **state)
 	(void)state;
 	assert_false(load("workers = 4\nhash_lanes = 2\nhash_queue = 2\n", none, &config, complaints, sizeof(complaints)));
 	assert_true(load("workers = 5\nhash_lanes = 2\nhash_queue = 2\n", none, &config, complaints, sizeof(complaints)));
+	/* What was good before there were outbound lanes is good still. */
+	assert_int_equal(config.outbound_lanes, 0);
+	assert_false(load("workers = 8\nhash_lanes = 2\nhash_queue = 2\noutbound_lanes = 3\n", none, &config, complaints,
+	                  sizeof(complaints)));
+	assert_non_null(strstr(complaints, "must together leave 2 of the workers (8)"));
+	assert_true(load("workers = 8\nhash_lanes = 2\nhash_queue = 2\noutbound_lanes = 2\n", none, &config, complaints,
+	                 sizeof(complaints)));
+}
+
+static void
+lanes_of_both_kinds_and_their_queues_leave_a_quarter_of_the_workers(void **state)
+{
+	static const char *const waits[] = { "0", "1000" };
+	char *const none[] = { NULL };
+	char complaints[4096], text[128];
+	struct config c;
+
+	(void)state;
+	for (uint32_t workers = 2; workers < 80; workers++)
+		for (size_t i = 0; i < COUNT(waits); i++) {
+			(void)snprintf(text, sizeof(text), "workers = %u\noutbound_wait_ms = %s\n", workers, waits[i]);
+			assert_true(load(text, none, &c, complaints, sizeof(complaints)));
+			assert_true(c.hash_lanes >= 1);
+			assert_int_equal(c.outbound_lanes, workers == 2 ? 0 : workers < 8 ? 1 : workers / 4);
+			assert_true(c.outbound_queue <= (i == 0 ? 0 : c.outbound_lanes));
+			assert_true(c.hash_lanes + c.hash_queue + c.outbound_lanes + c.outbound_queue
+			            <= workers - (workers < 8 ? 1 : workers / 4));
+		}
+	assert_true(load("workers = 16\noutbound_wait_ms = 1\nhash_lanes = 2\n", none, &c, complaints, sizeof(complaints)));
+	assert_int_equal(c.outbound_queue, 4);
+	assert_int_equal(c.hash_queue, 2);
+	assert_true(load("workers = 16\noutbound_lanes = 0\nhash_lanes = 2\n", none, &c, complaints, sizeof(complaints)));
+	assert_int_equal(c.hash_queue, 10);
 }
 
 static void
@@ -428,6 +461,7 @@ main(void)
 		cmocka_unit_test(every_address_that_is_none_is_told),
 		cmocka_unit_test(the_environment_wins_and_is_checked),
 		cmocka_unit_test(lanes_that_could_take_every_worker_are_refused),
+		cmocka_unit_test(lanes_of_both_kinds_and_their_queues_leave_a_quarter_of_the_workers),
 		cmocka_unit_test(the_owners_password_is_not_for_workers),
 	};
 
