@@ -58,11 +58,13 @@ HARDENING = -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protectio
 HARDENING_LD = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 CFLAGS = -g -O2
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -include fcgi-app/core/banned.h -Ifcgi-app -isystem $(MARIADB_INCLUDE) \
-	-DLATCH_VERSION='"$(VERSION)"' -DLATCH_DATADIR='"$(DATADIR)"' -DLATCH_CONFIG_PATH='"$(SYSCONFDIR)/latch/latch.conf"' \
+	-DLATCH_VERSION='"$(VERSION)"' -DLATCH_DATADIR='"$(DATADIR)"' -DLATCH_LIBDIR='"$(LIBDIR)"' -DLATCH_CONFIG_PATH='"$(SYSCONFDIR)/latch/latch.conf"' \
 	$(WARNINGS) $(HARDENING) $(CFLAGS) $(CPPFLAGS)
 MARIADB_INCLUDE := $(shell $(PKG_CONFIG) --variable=includedir libmariadb 2>/dev/null || echo /usr/include/mariadb)
 LIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
 CTL_LIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES) libcurl)
+
+OUTBOUND_LIBS = $(shell $(PKG_CONFIG) --libs libcurl)
 
 SOURCES := $(wildcard fcgi-app/*/*.c)
 OBJECTS := $(SOURCES:fcgi-app/%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/schema.o
@@ -72,6 +74,9 @@ WORKER_OBJECTS := $(BUILD)/obj/main.o $(filter-out $(BUILD)/obj/ctl/% $(BUILD)/o
 TEST_OBJECTS := $(filter-out $(BUILD)/obj/ctl/% $(BUILD)/obj/core/outbound.o,$(OBJECTS))
 CTL_OBJECTS := $(BUILD)/obj/ctl.o $(BUILD)/obj/webserver_templates.o $(filter-out $(BUILD)/obj/api/% $(BUILD)/obj/http/%,$(OBJECTS)) \
 	$(patsubst %,$(BUILD)/obj/http/%.o,csv json schema)
+# The one program of the service that speaks to the network, and that knows nothing of it.
+OUTBOUND_OBJECTS := $(BUILD)/obj/outbound.o \
+	$(patsubst %,$(BUILD)/obj/core/%.o,outbound frame reserved address arena clock process str)
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 MAN = latch-fcgi.8 latch-setup.8 latchctl.1 latch.conf.5
 UNITS = $(addprefix deploy/systemd/,latch.service latch.socket latch-authorizer.service latch-authorizer.socket)
@@ -82,7 +87,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 .PHONY: FORCE all help programs asan coverage-build web check fault unit unit-programs fuzz fuzz-replay fuzz-targets coverage
 .PHONY: bench bench-programs lint format install hosting deb deb-check dist clean
 all: programs web
-programs: $(BUILD)/latch-fcgi $(BUILD)/latchctl
+programs: $(BUILD)/latch-fcgi $(BUILD)/latchctl $(BUILD)/latch-outbound
 web: build/docs/index.html build/sign-in/index.html build/common-passwords.txt
 
 # The head of this file.
@@ -98,6 +103,10 @@ $(BUILD)/latch-fcgi: $(WORKER_OBJECTS)
 $(BUILD)/latchctl: $(CTL_OBJECTS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $^ $(CTL_LIBS)
+
+$(BUILD)/latch-outbound: $(OUTBOUND_OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $^ $(OUTBOUND_LIBS)
 
 $(BUILD)/obj/%.o: fcgi-app/%.c Makefile $(BUILD)/settings
 	$(call say,CC,$<)
@@ -152,7 +161,7 @@ coverage-build:
 	$(Q)$(MAKE) --no-print-directory $(GOALS) BUILD=build/coverage HARDENING= HARDENING_LD= CFLAGS='-g -O0 --coverage' \
 		FUZZ_MAIN=tests/fuzz/replay.c
 
--include $(OBJECTS:.o=.d) $(BUILD)/obj/main.d $(BUILD)/obj/ctl.d
+-include $(OBJECTS:.o=.d) $(BUILD)/obj/main.d $(BUILD)/obj/ctl.d $(BUILD)/obj/outbound.d
 
 # ---- what the web server and the password rule take from npm -----------------------------------------------------
 
@@ -190,14 +199,17 @@ check:
 fault: all
 	$(Q)tests/fault/run
 
-unit-programs: $(TESTS)
-unit: $(TESTS)
+unit-programs: $(TESTS) $(BUILD)/unit/ask
+unit: $(TESTS) $(BUILD)/unit/ask
 	$(Q)failed=0; for t in $(TESTS); do $$t || failed=1; done; exit $$failed
 
 $(BUILD)/unit/%: tests/unit/%.c $(TEST_OBJECTS)
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $< $(TEST_OBJECTS) $(LIBS) -lcmocka
+
+# It runs that.
+$(BUILD)/unit/test_courier $(BUILD)/unit/ask: $(BUILD)/latch-outbound
 
 # Of what only latchctl links.
 $(BUILD)/unit/test_outbound: $(BUILD)/obj/core/outbound.o
@@ -285,6 +297,7 @@ install: all
 	$(Q)install -m 755 $(BUILD)/latchctl $(DESTDIR)$(BINDIR)/
 	$(Q)$(call put,deploy/latch-setup,$(SBINDIR),755)
 	$(Q)$(call put,deploy/systemd/pool,$(LIBDIR),755)
+	$(Q)install -m 755 $(BUILD)/latch-outbound $(DESTDIR)$(LIBDIR)/
 	$(Q)install -m 644 build/common-passwords.txt lighttpd.conf deploy/lighttpd/refused.json deploy/nginx/nginx.conf \
 		$(DESTDIR)$(DATADIR)/
 	$(Q)$(BUILD)/latch-fcgi --sample-config >$(DESTDIR)$(DATADIR)/latch.conf.sample
