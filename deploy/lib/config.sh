@@ -6,13 +6,13 @@
 configure() {
 	for name in key db-password db-owner-password; do make_secret $name; done
 	install_file "$here/build/common-passwords.txt" "$dir/app/common-passwords.txt"
-	for file in latch-fcgi latchctl; do cp "$bin/$file" "$dir/app/$file.new"; done
+	for file in latch-fcgi latchctl latch-outbound; do cp "$bin/$file" "$dir/app/$file.new"; done
 	draft_conf
 	check_conf
 	made=changed
 	[ -e "$dir/latch.conf" ] || made=made
 	! cmp -s "$dir/latch.conf.new" "$dir/latch.conf" || made=unchanged
-	for file in latch.conf app/latch-fcgi app/latchctl; do adopt "$dir/$file"; done
+	for file in latch.conf app/latch-fcgi app/latchctl app/latch-outbound; do adopt "$dir/$file"; done
 	install_pages
 	echo "note: $made"
 }
@@ -58,11 +58,12 @@ draft_conf() {
 	fi
 	# The paths within the instance; corrected when the instance has been moved.
 	for pair in key_file=secrets/key db_socket=run/db.sock db_password_file=secrets/db-password \
-		db_owner_password_file=secrets/db-owner-password common_passwords=app/common-passwords.txt; do
+		db_owner_password_file=secrets/db-owner-password common_passwords=app/common-passwords.txt outbound_program=app/latch-outbound; do
 		path=${pair#*=}
 		value=$(conf_get "${pair%%=*}" "$dir/latch.conf.new")
 		base=${value%"/$path"}
-		if [ ! -e "$dir/latch.conf" ] || { [ "$base" != "$value" ] && [ ! -e "$base" ]; }; then
+		# Empty may be somebody's wish; but not of this one, which is younger than some instances.
+		if [ ! -e "$dir/latch.conf" ] || [ "$pair$value" = outbound_program=app/latch-outbound ] || { [ "$base" != "$value" ] && [ ! -e "$base" ]; }; then
 			conf_set "${pair%%=*}" "$dir/$path"
 		fi
 	done

@@ -90,7 +90,7 @@ finish() {
 		case $ran_before in *latch*) stop_new_pool ;; *) stop_pool ;; esac
 		case $ran_before in *db*) ;; *) stop_db ;; esac
 	fi
-	rm -f "$dir/latch.conf.new" "$dir/app/latch-fcgi.new" "$dir/app/latchctl.new"
+	rm -f "$dir/latch.conf.new" "$dir/app/latch-fcgi.new" "$dir/app/latchctl.new" "$dir/app/latch-outbound.new"
 	exit $status
 }
 
