@@ -219,6 +219,12 @@ two_numbers_that_both_lie_do_not_lead_out_of_a_frame(void **state)
 	head.numbers[8]--;
 	memcpy(copy, &head, sizeof(head));
 	assert_false(taken((struct str){ copy, frame.n }, &out));
+	/* The method takes the first byte of the URL: what is left of that would be one too. */
+	memcpy(&head, frame.p, sizeof(head));
+	head.numbers[6]++;
+	head.numbers[7]--;
+	memcpy(copy, &head, sizeof(head));
+	assert_false(taken((struct str){ copy, frame.n }, &out));
 	/* A body that is not there, and yet has bytes. */
 	memcpy(&head, frame.p, sizeof(head));
 	head.numbers[10] = 0;
