@@ -32,17 +32,25 @@ static const char *const v6[] = {
 	"::ffff:0:0:0/96", /* IPv4, translated (RFC 7915) */
 	"64:ff9b:1::/48",  /* NAT64 of one's own */
 	"100::/8",         /* discarded */
-	"200::/7",         /* nobody's, as those up to 1fff: */
-	"400::/6",         "800::/5",  "1000::/4", "2001::/23", /* of protocols: Teredo, measurements, identifiers that are no addresses */
-	"2001:db8::/32",                                        /* documentation */
-	"2002::/16",                                            /* 6to4 */
-	"3fff::/20",                                            /* documentation */
-	"4000::/2",                                             /* nobody's; segment routing */
-	"8000::/2",        "c000::/3", "e000::/4", "f000::/5",  "f800::/6", "fc00::/7", /* private */
-	"fe00::/9",                                                                     /* nobody's */
-	"fe80::/10",                                                                    /* the link */
-	"fec0::/10",                                                                    /* private, formerly */
-	"ff00::/8",                                                                     /* groups */
+	"200::/7",         /* nobody's */
+	"400::/6",         /* nobody's */
+	"800::/5",         /* nobody's */
+	"1000::/4",        /* nobody's */
+	"2001::/23",       /* of protocols: Teredo, measurements, identifiers that are no addresses */
+	"2001:db8::/32",   /* documentation */
+	"2002::/16",       /* 6to4 */
+	"3fff::/20",       /* documentation */
+	"4000::/2",        /* nobody's; segment routing */
+	"8000::/2",        /* nobody's */
+	"c000::/3",        /* nobody's */
+	"e000::/4",        /* nobody's */
+	"f000::/5",        /* nobody's */
+	"f800::/6",        /* nobody's */
+	"fc00::/7",        /* private */
+	"fe00::/9",        /* nobody's */
+	"fe80::/10",       /* the link */
+	"fec0::/10",       /* private, formerly */
+	"ff00::/8",        /* groups */
 };
 
 _Static_assert(2 * COUNT(v4) + COUNT(v6) <= ADDRESS_RANGES_MAX, "they fit in a list");
