@@ -238,7 +238,7 @@ const struct config_key config_keys[] = {
 	    "Requests that may wait for a lane; more get 503. auto: leaves a quarter of the workers free, beside "
 	    "outbound_lanes."),
 	KEY(hash_wait_ms, parse_number, 0, 10000, "2000", "How long they may wait, in milliseconds."),
-	KEY(outbound_lanes, parse_number_or_auto, 0, 256, "auto",
+	KEY(outbound_lanes, parse_number_or_auto, 0, 256, "0",
 	    "Workers that may ask other servers (identity providers) at once. auto: a quarter of them. 0: none."),
 	KEY(outbound_wait_ms, parse_number, 0, 10000, "0",
 	    "How long as many more may wait for that, in milliseconds; the rest get 503. 0: nobody waits."),

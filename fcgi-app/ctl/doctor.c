@@ -162,14 +162,9 @@ check_memory(const struct config *c)
 		c->hash_queue);
 }
 
-/* Nobody needs it where there is no identity provider. */
 static struct finding
 check_outbound(const struct config *c)
 {
-	if (c->outbound_lanes == 0)
-		return hint("outbound: no worker may ask identity providers: outbound_lanes is 0, or there is no room for one "
-		            "beside hash_lanes and hash_queue in %u workers",
-		            c->workers);
 	if (access(c->outbound_program, X_OK) != 0)
 		return hint("outbound: identity providers cannot be asked: %s: %s; set outbound_program", c->outbound_program,
 		            strerror(errno));
@@ -228,7 +223,8 @@ command_doctor(struct app *app, const struct options *options, char **operands)
 	int failures = tell(options, good("configuration and key file"));
 	failures += tell(options, check_url(&app->config));
 	failures += tell(options, check_memory(&app->config));
-	failures += tell(options, check_outbound(&app->config));
+	if (app->config.outbound_lanes > 0)
+		failures += tell(options, check_outbound(&app->config));
 	failures += tell(options, check_transport(&app->config));
 	failures += check_database(app, options);
 	return failures == 0 ? EXIT_OK : EXIT_FAILED;

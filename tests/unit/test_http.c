@@ -415,7 +415,8 @@ lanes_of_both_kinds_and_their_queues_leave_a_quarter_of_the_workers(void **state
 	(void)state;
 	for (uint32_t workers = 2; workers < 80; workers++)
 		for (size_t i = 0; i < COUNT(waits); i++) {
-			(void)snprintf(text, sizeof(text), "workers = %u\noutbound_wait_ms = %s\n", workers, waits[i]);
+			(void)snprintf(text, sizeof(text), "workers = %u\noutbound_lanes = auto\noutbound_wait_ms = %s\n", workers,
+			               waits[i]);
 			assert_true(load(text, none, &c, complaints, sizeof(complaints)));
 			assert_true(c.hash_lanes >= 1);
 			assert_int_equal(c.outbound_lanes, workers == 2 ? 0 : workers < 8 ? 1 : workers / 4);
@@ -423,10 +424,12 @@ lanes_of_both_kinds_and_their_queues_leave_a_quarter_of_the_workers(void **state
 			assert_true(c.hash_lanes + c.hash_queue + c.outbound_lanes + c.outbound_queue
 			            <= workers - (workers < 8 ? 1 : workers / 4));
 		}
-	assert_true(load("workers = 16\noutbound_wait_ms = 1\nhash_lanes = 2\n", none, &c, complaints, sizeof(complaints)));
+	assert_true(load("workers = 16\noutbound_lanes = auto\noutbound_wait_ms = 1\nhash_lanes = 2\n", none, &c,
+	                 complaints, sizeof(complaints)));
 	assert_int_equal(c.outbound_queue, 4);
 	assert_int_equal(c.hash_queue, 2);
-	assert_true(load("workers = 16\noutbound_lanes = 0\nhash_lanes = 2\n", none, &c, complaints, sizeof(complaints)));
+	assert_true(load("workers = 16\nhash_lanes = 2\n", none, &c, complaints, sizeof(complaints)));
+	assert_int_equal(c.outbound_lanes, 0);
 	assert_int_equal(c.hash_queue, 10);
 }
 
