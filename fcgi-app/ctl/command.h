@@ -76,6 +76,8 @@ int complain_of(const char *what, struct str text);
 
 /* A service call needs a connection; false, with a complaint, when there is none: EXIT_AWAY. */
 bool connected(struct app *app) MUST_USE;
+/* The same without the audit's secret, which may not open yet. */
+bool reached(struct app *app) MUST_USE;
 
 /* From a terminal, asked twice without echo; else the first line of standard input. False, with a complaint, when there
  * is none. Wipe it after use. */

@@ -181,7 +181,7 @@ command_keys_reseal(struct app *app, const struct options *options, char **opera
 	(void)options;
 	if (!master_key_load(operands[0], &old, complaint, sizeof(complaint)))
 		return complain(complaint);
-	const bool away = !connected(app);
+	const bool away = !reached(app);
 	const enum err err = away ? ERR_DB : keys_reseal(app, &old, &n);
 	explicit_bzero(&old, sizeof(old));
 	if (away)
@@ -190,6 +190,6 @@ command_keys_reseal(struct app *app, const struct options *options, char **opera
 		return complain("a signing key opens with neither of the two key files; nothing was changed");
 	if (err != OK)
 		return complain_err(app, err, NULL);
-	(void)printf("%zu signing keys are sealed under %s now\n", n, app->config.key_file);
+	(void)printf("%zu signing keys are sealed under %s now, and the audit's secret\n", n, app->config.key_file);
 	return EXIT_OK;
 }

@@ -43,6 +43,10 @@ complain_err(const struct app *app, enum err err, const struct reason *why)
 		(void)complain("no such user");
 		return EXIT_MISSING;
 	}
+	if (err == ERR_DB && db_error(app->db)[0] == '\0' && app->audit.key == NULL)
+		return complain(
+			"this cannot be written down, and so is not done: the audit's secret does not open with this key_file; "
+			"see \"When the key file is lost\" in docs/operations.md");
 	if (err == ERR_DB) {
 		(void)fprintf(stderr, "latchctl: database: %s\n", db_error(app->db));
 		return EXIT_AWAY;
@@ -55,13 +59,21 @@ complain_err(const struct app *app, enum err err, const struct reason *why)
 }
 
 bool
-connected(struct app *app)
+reached(struct app *app)
 {
 	if (db_begin_request(app->db) != OK) {
 		(void)fprintf(stderr, "latchctl: database: %s%s\n", db_error(app->db),
 		              db_schema_disagrees(app->db) ? " (run latchctl migrate)" : "");
 		return false;
 	}
+	return true;
+}
+
+bool
+connected(struct app *app)
+{
+	if (!reached(app))
+		return false;
 	/* Without the audit's secret nothing is changed that would have to be written down, and each such command says so. */
 	if (audit_ready(app) == ERR_INTERNAL) {
 		(void)complain("out of memory");

@@ -256,13 +256,19 @@ set_enabled(struct app *app, const char *who, bool enabled)
 
 	if (rc != EXIT_OK)
 		return rc;
+	const bool no_password = user.password_hash[0] == '\0';
 	explicit_bzero(user.password_hash, sizeof(user.password_hash));
+	if (enabled && no_password && strcmp(user.status, "disabled") != 0)
+		return complain(
+			"this account has no password yet: latchctl user set-password gives it one, and makes it active");
 	const enum err err = account_set_enabled(app, &user.id, enabled);
 	if (err != OK)
 		return complain_err(app, err, NULL);
 	(void)printf(
 		"%s is %s\n", user.email,
-		enabled
+		enabled && no_password
+			? "disabled no more, but has no password yet: latchctl user set-password gives it one, and makes it active"
+		: enabled
 			? "active; failed log-ins are forgotten, but not those of an address or of a browser that has signed in "
 			  "before"
 			: "disabled; all sessions have ended");

@@ -74,7 +74,10 @@ static const struct stmt stmts[] = {
 	                  .sql = "UPDATE {users} SET last_login_at = UTC_TIMESTAMP(3) WHERE id = ?",
 	                  .params = 1 },
 	[SET_PASSWORD] = { .name = "users set password",
-	                   .sql = "UPDATE {users} SET password_hash = ?, password_version = password_version + 1, "
+	                   /* From left to right: who waited for his first password waits no more. */
+	                   .sql = "UPDATE {users} SET status = IF(status = 'pending' AND password_hash = '', 'active', "
+	                          "status), "
+	                          "password_hash = ?, password_version = password_version + 1, "
 	                          "updated_at = UTC_TIMESTAMP(3) WHERE " AS_READ_SQL,
 	                   .params = 5 },
 	[REHASH] = { .name = "users rehash",

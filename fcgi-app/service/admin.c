@@ -162,13 +162,20 @@ write_change(struct db *db, void *argument)
 	const struct admin_work *work = argument;
 	enum err err = begin(db, work, STR("users:write"));
 
-	const bool stayed = err == OK && stays_active(work); /* as it was, before it is read anew */
+	/* As it was, before it is read anew. */
+	const bool stayed = err == OK && stays_active(work);
+	const bool waited = err == OK && str_eq(str_of(work->user->status), STR("pending"));
 	if (err == OK)
 		err = user_admin_change(db, work->id, work->change);
 	if (err == OK && work->change->status.p != NULL)
 		err = write_status(db, work);
 	if (err == OK)
 		err = read_user(db, work->id, work->user);
+	if (err == OK && waited && str_eq(work->change->status, STR("active"))
+	    && str_eq(str_of(work->user->status), STR("pending"))) {
+		(void)reason_field(work->why, "status", "no_password", "cannot be active without a password");
+		err = ERR_CONFLICT;
+	}
 	return err == OK ? note_change(work, stayed) : err;
 }
 

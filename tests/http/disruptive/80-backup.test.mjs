@@ -1,19 +1,19 @@
 /* Backup, restore and rotation, by the very commands of docs/operations.md. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { get, post } from "../lib/api.mjs";
 import { config, ctl, ctlOk, DIR, q, sql, until, workers } from "../lib/instance.mjs";
 import { npm } from "../lib/npm.mjs";
-import { administrator, follow } from "../lib/operations.mjs";
+import { administrator, follow, followInVain } from "../lib/operations.mjs";
 import { login, newSession, newUser, statusOf, tryLogin } from "../lib/users.mjs";
 
 const { decodeProtectedHeader } = await npm("jose");
 
 const BACKUP = mkdtempSync(join(tmpdir(), "latch-backup-")), SECRETS = mkdtempSync(join(tmpdir(), "latch-secrets-"));
-after(() => [BACKUP, SECRETS].forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+after(() => [BACKUP, SECRETS, join(DIR, "secrets", "key.old")].forEach((one) => rmSync(one, { recursive: true, force: true })));
 const where = { BACKUP, SECRETS };
 const kidOf = (token) => decodeProtectedHeader(token).kid;
 const secret = (name) => readFileSync(join(DIR, "secrets", name), "utf8").trim();
@@ -48,6 +48,28 @@ test("backup: what the page says keeps everything, and restores it after the dat
 	for (const token of [tokens.refresh_token, then.refresh_token])
 		assert.equal((await refresh(token)).status, 401);
 	assert.equal(kidOf((await login(early)).access_token), kidOf(tokens.access_token), "the signing key is the one of before");
+});
+
+test("backup: one that fails leaves the last good one, and a restore of one that is not whole leaves all as it is", async () => {
+	const good = readFileSync(join(BACKUP, "latch.sql")), before = await counts(), key = secret("key"), pool = workers();
+	/* Nobody answers there. */
+	await followInVain("backup", { ...where, DIR: join(BACKUP, "nothing") });
+	assert.deepEqual(readFileSync(join(BACKUP, "latch.sql")), good);
+	await follow("backup", where);
+	assert.deepEqual(readFileSync(join(BACKUP, "latch.sql.before")), good, "the one before is kept");
+
+	const broken = join(BACKUP, "broken"), without = join(BACKUP, "without");
+	for (const folder of [broken, without])
+		mkdirSync(folder);
+	writeFileSync(join(broken, "latch.sql"), good.subarray(0, good.length / 2));
+	copyFileSync(join(BACKUP, "latch.sql"), join(without, "latch.sql"));
+	for (const wrong of [{ BACKUP: broken }, { BACKUP: join(BACKUP, "nothing") }, { BACKUP: without, SECRETS: without }])
+		await followInVain("restore", { ...where, ...wrong });
+	/* Whole at its end, and of it a line that is none. */
+	writeFileSync(join(broken, "latch.sql"), String(good).replace(/^INSERT INTO `users`.*$/m, "INSERT INTO nothing"));
+	assert.match(await followInVain("restore", { ...where, BACKUP: broken }), /ERROR/);
+	assert.deepEqual([await counts(), secret("key"), workers()], [before, key, pool], "nothing was touched");
+	await administrator("DROP DATABASE latch_restored");
 });
 
 test("a lost key file: without it nothing is ready; by what the page says accounts go on, and the audit begins anew", async () => {
@@ -104,6 +126,9 @@ test("rotation: the key file, as the page says: signing keys go on under the new
 	assert.equal(kidOf(fresh.access_token), kidOf(tokens.access_token), "the signing key is the same");
 	assert.equal((await refresh(fresh.refresh_token)).status, 200);
 	assert.match(await ctlOk(["keys", "reseal", join(DIR, "secrets", "key.old")]), /^0 signing keys/, "a second time there is nothing to do");
+	const both = ["key", "key.old"].map(secret);
+	assert.match(await followInVain("rotate-key-file"), /key\.old is there/);
+	assert.deepEqual(["key", "key.old"].map(secret), both, "and the whole of it again would leave no key that opens anything");
 });
 
 test("keys reseal: a key that neither file opens stops it, and no other is changed", async () => {

@@ -13,7 +13,7 @@ export const CODES = {
 	payload_too_large: 413, unsupported_media_type: 415, validation_failed: 422, too_many_requests: 429, internal_error: 500, busy: 503,
 	unavailable: 503,
 };
-export const FIELD_CODES = ["required", "wrong_type", "too_short", "too_long", "invalid", "common", "incorrect", "forbidden", "taken", "in_use", "built_in", "too_many"];
+export const FIELD_CODES = ["required", "no_password", "wrong_type", "too_short", "too_long", "invalid", "common", "incorrect", "forbidden", "taken", "in_use", "built_in", "too_many"];
 
 export const UUID7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 export const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;

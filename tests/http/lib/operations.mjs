@@ -13,12 +13,25 @@ export function block(name, page = "operations.md") {
 	return found[2];
 }
 
-/** Runs it as it stands there, in the checkout, with the variables that the page sets at its head; what it printed. */
-export async function follow(name, env = {}) {
+/* As somebody pastes it, whose shell does not end at the first failure; in the checkout, with the variables that the page sets at
+ * its head. */
+function paste(name, env) {
 	const build = process.env.LATCH_BUILD ? { LATCH_BUILD: process.env.LATCH_BUILD } : {};
-	const done = await run("sh", ["-eu", "-c", block(name)], { timeout: 180_000, env: { DIR, ...build, ...env } });
+	return run("sh", ["-c", block(name)], { timeout: 180_000, env: { DIR, ...build, ...env } });
+}
+
+/** Runs it; what it printed. */
+export async function follow(name, env = {}) {
+	const done = await paste(name, env);
 	assert.equal(done.code, 0, `${name}: ${done.stdout}${done.stderr}`);
 	return done.stdout;
+}
+
+/** Runs it where it cannot be done; what it complained of. */
+export async function followInVain(name, env = {}) {
+	const done = await paste(name, env);
+	assert.notEqual(done.code, 0, `${name}: ${done.stdout}${done.stderr}`);
+	return done.stderr;
 }
 
 /** SQL as the private database's administrator, whom the socket knows; the rows. */
