@@ -34,6 +34,8 @@ struct import {
 	struct import_batch batch;
 	struct progress progress;
 	uint64_t added, exist, refused;
+	uint64_t without; /* a password, of those that were not refused */
+	bool told;        /* that there are members that are not taken */
 };
 
 /* ---- The report ---------------------------------------------------------------------------------------------------- */
@@ -133,6 +135,20 @@ check_seen(struct import *import, char kind, const char *field, const char *name
 	(void)reason_field(why, field, "twice", detail.p != NULL ? detail.p : "is that of another line as well");
 }
 
+/* Once, of the first line that has some: a hash under another name would be lost without a word. */
+static void
+tell_others(struct import *import, struct str text)
+{
+	const struct str others = json_others(&user_line_in, text, &import->arena);
+
+	if (others.p == NULL)
+		return;
+	import->told = true;
+	progress_clear(&import->progress);
+	(void)fprintf(stderr, "line %llu, and perhaps others:\n", (unsigned long long)import->source.line);
+	(void)complain_of("members that are not taken", others);
+}
+
 static enum err
 decode(struct import *import, struct str text, void **line, struct reason *why, const char **detail)
 {
@@ -141,6 +157,8 @@ decode(struct import *import, struct str text, void **line, struct reason *why, 
 	const enum err err = json_decode(&user_line_in, text, &import->arena, line, why);
 	if (err == ERR_JSON)
 		*detail = "is not a JSON object";
+	if (err == OK && !import->told)
+		tell_others(import, text);
 	return err;
 }
 
@@ -172,6 +190,7 @@ read_line(struct import *import, struct str text)
 	}
 	if (err == OK && why.n == 0) {
 		row->line = at;
+		import->without += row->user.password_hash[0] == '\0';
 		import->batch.n++;
 	} else if (why.n > 0) {
 		refuse(import, at, &why);
@@ -249,6 +268,9 @@ summarize(struct import *import, int rc)
 	             dry ? "would be added" : "added", (unsigned long long)import->exist,
 	             (unsigned long long)import->refused, progress_seconds(&import->progress),
 	             progress_rate(&import->progress));
+	if (import->without > 0)
+		(void)printf("%llu without a password: nobody can sign in to these before latchctl user set-password\n",
+		             (unsigned long long)import->without);
 	if (interrupted)
 		return complain("interrupted; run it again for the rest");
 	if (rc == EXIT_OK && import->refused > 0)

@@ -137,6 +137,30 @@ json_decode(const struct schema *schema, struct str body, struct arena *arena, v
 	return why->n > 0 ? ERR_FIELDS : OK;
 }
 
+static bool
+names(const struct schema *schema, const char *name)
+{
+	for (size_t i = 0; i < schema->n; i++)
+		if (strcmp(schema->fields[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+struct str
+json_others(const struct schema *schema, struct str body, struct arena *arena)
+{
+	struct str others = { 0 };
+	const char *name;
+	json_t *root, *value;
+
+	if (load(body, &root) != OK)
+		return others;
+	json_object_foreach(root, name, value) if (!names(schema, name)) others =
+		str_printf(arena, "%.*s%s%s", (int)others.n, others.p != NULL ? others.p : "", others.n > 0 ? "," : "", name);
+	json_decref(root);
+	return others;
+}
+
 /* ---- Documents ------------------------------------------------------------------------------------------------- */
 
 /* struct node is never defined: it is jansson's json_t under a name that may leave this file. */

@@ -20,6 +20,10 @@ void json_init(void);
 enum err json_decode(const struct schema *schema, struct str body, struct arena *arena, void **out,
                      struct reason *why) MUST_USE;
 
+/* The names of an object's members that the schema does not name, with commas between; absent: there are none, it is no object, or the
+ * arena is full. */
+struct str json_others(const struct schema *schema, struct str body, struct arena *arena);
+
 /* Encodes the struct into the arena. */
 enum err json_encode(const struct schema *schema, const void *in, struct arena *arena, struct str *out) MUST_USE;
 

@@ -105,9 +105,18 @@ test("import: a time that is to come is refused, but for a day; and no account c
 	assert.equal(await countOf(`email = ${q(email)} AND updated_at > UTC_TIMESTAMP() + INTERVAL 1 MINUTE`), 0);
 });
 
+test("import: members that are not taken are told, once", async () => {
+	const users = [{ email: uniqueEmail() }, { email: uniqueEmail(), password: hashOf("$2y$"), "role\u001b[2J": "admin" }, { email: uniqueEmail(), passwordHash: "x" }];
+	for (const args of [["--dry-run"], []]) {
+		const done = await importRows(users, args);
+		assert.deepEqual([done.code, done.stderr], [0, "line 2, and perhaps others:\nlatchctl: members that are not taken: password,role?[2J\n"]);
+		assert.match(done.stdout, /^3 without a password/m);
+	}
+});
+
 test("import: without a hash an account is pending, and no password fits", async () => {
 	const users = [{ email: uniqueEmail() }, { email: uniqueEmail(), password_hash: "" }, { email: uniqueEmail(), password_hash: null, username: null }];
-	await imported(users);
+	assert.match((await importRows([...users, { email: uniqueEmail(), password_hash: hashOf("$2y$") }])).stdout, /^3 without a password: /m);
 	for (const { email } of users) {
 		assert.equal(await countOf(`email = ${q(email)} AND status = 'pending' AND password_hash = ''`), 1);
 		expectProblem(await tryLogin(email, "x"), "invalid_credentials");
