@@ -21,8 +21,8 @@ enum { GIVEN_MAX = 64 };
 
 /* The values of the options that were given: false and NULL where one was not. */
 struct options {
-	const char *authorizer, *ca, *description, *format, *guard, *head, *login, *name, *pages, *prefix, *query, *role,
-		*socket, *status, *url, *username;
+	const char *authorizer, *ca, *description, *email, *format, *guard, *head, *login, *name, *pages, *phone, *prefix,
+		*query, *role, *socket, *status, *url, *username, *verified;
 	bool all, allow_roles, dry_run, follow, generate_password, if_missing, json, now, yes;
 	struct given given[GIVEN_MAX]; /* those that are not members of their own, in order */
 	size_t given_n;                /* beyond GIVEN_MAX: there were more */
@@ -116,6 +116,7 @@ int command_rules_test(struct app *app, const struct options *options, char **op
 int command_session_list(struct app *app, const struct options *options, char **operands);
 int command_session_end(struct app *app, const struct options *options, char **operands);
 int command_user_add(struct app *app, const struct options *options, char **operands);
+int command_user_change(struct app *app, const struct options *options, char **operands);
 int command_user_show(struct app *app, const struct options *options, char **operands);
 int command_user_list(struct app *app, const struct options *options, char **operands);
 int command_user_set_password(struct app *app, const struct options *options, char **operands);

@@ -5,7 +5,7 @@
 #include "core/text.h"
 #include "ctl/output.h"
 #include "db/roles.h"
-#include "service/account.h"
+#include "service/admin.h"
 #include "service/user_list.h"
 
 enum { PAGE = 100, LIST_ARENA = 1024 * 1024, GENERATED = 20 /* 120 bits */ };
@@ -46,6 +46,19 @@ static const struct field added_fields[] = {
 static const struct schema added_with_password = SCHEMA("Added", struct added_user, added_fields);
 static const struct schema added_row = { "Added", sizeof(struct added_user), added_fields, COUNT(added_fields) - 1 };
 
+/* What the API's field tables check of a request; absent: not to be checked. */
+static void
+check_names(struct str email, struct str username, struct str name, struct reason *why)
+{
+	if (email.p != NULL && !is_email(email))
+		(void)reason_field(why, "email", "invalid", "must be an e-mail address, in ASCII");
+	if (username.p != NULL && !is_username(username))
+		(void)reason_field(why, "username", "invalid", "must be 3 to 32 of a-z A-Z 0-9 . _ -");
+	if (name.p != NULL && (utf8_length(name) < 1 || utf8_length(name) > 200 || !is_display_name(name)))
+		(void)reason_field(why, "name", "invalid",
+		                   "must be 1 to 200 characters of visible UTF-8 text without control characters");
+}
+
 int
 command_user_add(struct app *app, const struct options *options, char **operands)
 {
@@ -54,13 +67,7 @@ command_user_add(struct app *app, const struct options *options, char **operands
 	struct reason why = { 0 };
 	const struct str email = str_of(operands[0]), username = str_of(options->username), name = str_of(options->name);
 
-	if (!is_email(email))
-		(void)reason_field(&why, "email", "invalid", "must be an e-mail address, in ASCII");
-	if (username.p != NULL && !is_username(username))
-		(void)reason_field(&why, "username", "invalid", "must be 3 to 32 of a-z A-Z 0-9 . _ -");
-	if (name.p != NULL && (utf8_length(name) < 1 || utf8_length(name) > 200 || !is_display_name(name)))
-		(void)reason_field(&why, "name", "invalid",
-		                   "must be 1 to 200 characters of visible UTF-8 text without control characters");
+	check_names(email, username, name, &why);
 	if (why.n > 0)
 		return complain_err(app, ERR_FIELDS, &why);
 	if (!connected(app))
@@ -82,6 +89,60 @@ command_user_add(struct app *app, const struct options *options, char **operands
 	explicit_bzero(password, sizeof(password));
 	explicit_bzero(&user, sizeof(user));
 	return err == OK ? rc : complain_err(app, err, &why);
+}
+
+/* ---- user change --------------------------------------------------------------------------------------------------- */
+
+/* Of an option that was given empty: null, which clears. */
+static struct maybe_str
+maybe(const char *given)
+{
+	if (given == NULL)
+		return (struct maybe_str){ .state = MAYBE_ABSENT };
+	return (struct maybe_str){ given[0] == '\0' ? MAYBE_NULL : MAYBE_SET, str_of(given[0] != '\0' ? given : NULL) };
+}
+
+static bool
+read_change(const struct options *options, struct account_change *out, struct reason *why)
+{
+	const struct str verified = str_of(options->verified);
+
+	*out = (struct account_change){
+		.email = str_of(options->email),
+		.profile = { maybe(options->username), maybe(options->name), maybe(options->phone) },
+	};
+	check_names(out->email, out->profile.username.value, out->profile.name.value, why);
+	if (out->profile.phone_number.value.p != NULL && !is_phone_number(out->profile.phone_number.value))
+		(void)reason_field(why, "phone", "invalid", "must be an E.164 number such as +442071234567");
+	if (verified.p != NULL && !str_eq(verified, STR("yes")) && !str_eq(verified, STR("no")))
+		(void)reason_field(why, "verified", "invalid", "must be yes or no");
+	if (verified.p != NULL)
+		out->email_verified.state = str_eq(verified, STR("yes")) ? BOOL_TRUE : BOOL_FALSE;
+	return why->n == 0;
+}
+
+int
+command_user_change(struct app *app, const struct options *options, char **operands)
+{
+	struct account_change change;
+	struct reason why = { 0 };
+	struct user user;
+
+	if (!read_change(options, &change, &why))
+		return complain_err(app, ERR_FIELDS, &why);
+	const int rc = find(app, operands[0], &user);
+	if (rc != EXIT_OK)
+		return rc;
+	if (options->email == NULL && options->verified == NULL && options->username == NULL && options->name == NULL
+	    && options->phone == NULL) {
+		(void)complain("nothing to change: give --email, --verified, --username, --name or --phone");
+		return EXIT_USAGE;
+	}
+	struct uuid id = user.id;
+	char *changed[] = { id.text, NULL };
+	const enum err err = admin_change(app, NULL, &id, &change, &user, &why);
+	explicit_bzero(user.password_hash, sizeof(user.password_hash));
+	return err == OK ? command_user_show(app, options, changed) : complain_err(app, err, &why);
 }
 
 /* ---- user show, user list ----------------------------------------------------------------------------------------- */

@@ -64,6 +64,23 @@ test("latchctl: user list names everybody", async () => {
 	assert.ok(!out.includes("argon2"));
 });
 
+test("latchctl: user change changes what is given and nothing else, or nothing, and writes it down", async () => {
+	const [user, other] = [await newUser({ username: unique("Before"), name: "Before" }), await newUser({ username: unique("Taken") })];
+	const shown = async () => JSON.parse(await ctlOk(["user", "show", user.id, "--json"]));
+	const before = await shown(), email = uniqueEmail();
+	const after = JSON.parse(await ctlOk(["user", "change", user.email, "--email", email, "--verified", "yes", "--name", "", "--phone", "+442071234567", "--json"]));
+	assert.deepEqual({ ...after, updated_at: 0 }, { ...before, email, email_verified: true, name: null, phone_number: "+442071234567", updated_at: 0 });
+	assert.deepEqual(after, await shown());
+	assert.equal(JSON.parse(await ctlOk(["user", "change", user.id, "--email", uniqueEmail(), "--json"])).email_verified, false, "another address is not verified");
+	assert.deepEqual(await sql(`SELECT target FROM audit WHERE subject = ${q(user.id)} AND event = 'user.profile' ORDER BY at`), [["email,email_verified,name,phone_number"], ["email"]]);
+	const now = await shown();
+	for (const [args, code, complaint] of [[[], 2, /nothing to change/], [["--email", "no address"], 1, /^latchctl: email must/m], [["--email", ""], 1, /^latchctl: email must/m], [["--phone", "12"], 1, /^latchctl: phone must/m], [["--verified", "1"], 1, /must be yes or no/],
+		[["--username", "a b"], 1, /^latchctl: username must/m], [["--name", "\u202e"], 1, /^latchctl: name must/m], [["--name", "Else", "--username", other.username], 1, /^latchctl: username is somebody else's$/m], [["--name", "Else", "--email", other.email.toUpperCase()], 1, /^latchctl: email is registered already$/m]])
+		assert.match(await fails(["user", "change", user.id, ...args], code), complaint, args.join(" "));
+	assert.deepEqual(await shown(), now, "what is refused changes nothing");
+	assert.match(await fails(["user", "change", "nobody", "--name", "x"], 3), /no such user/);
+});
+
 test("latchctl: user set-password replaces it and ends the sessions", async () => {
 	const user = await newSession();
 	const fresh = newPassword();
