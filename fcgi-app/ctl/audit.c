@@ -7,6 +7,7 @@
 
 #include "ctl/output.h"
 #include "ctl/progress.h"
+#include "service/account.h"
 #include "service/audit_verify.h"
 
 enum { TAIL_SHOWN = 20, TAIL_BATCH = 200, TAIL_POLL_MS = 500 };
@@ -227,4 +228,86 @@ command_audit_tail(struct app *app, const struct options *options, char **operan
 		print_item(options, &items[--got]);
 	(void)fflush(stdout);
 	return options->follow ? follow(app, options, seen) : EXIT_OK;
+}
+
+/* ---- latchctl audit list -------------------------------------------------------------------------------------------- */
+
+/* An id as it stands, as that of somebody who was deleted is known to nobody else; a name is looked up. */
+static int
+find_id(struct app *app, const char *who, struct uuid *id, struct str *out)
+{
+	struct user user;
+
+	if (who == NULL)
+		return EXIT_OK;
+	if (!uuid_parse(str_of(who), id)) {
+		const enum err err = account_find(app, str_of(who), &user);
+		explicit_bzero(user.password_hash, sizeof(user.password_hash));
+		if (err != OK)
+			return complain_err(app, err, NULL);
+		*id = user.id;
+	}
+	*out = str_of(id->text);
+	return EXIT_OK;
+}
+
+static bool
+is_event(const char *name)
+{
+	for (size_t i = 0; i < AUDIT_EVENTS; i++)
+		if (strcmp(name, audit_events[i].name) == 0)
+			return true;
+	return false;
+}
+
+static int
+read_filter(const struct options *options, struct audit_filter *out)
+{
+	out->event = str_of(options->event);
+	if (options->event != NULL && !is_event(options->event))
+		return complain("there is no such event: latchctl audit events lists them");
+	if ((options->since != NULL && !timestamp_parse(str_of(options->since), &out->since))
+	    || (options->until != NULL && !timestamp_parse(str_of(options->until), &out->until)))
+		return complain("--since and --until take a time such as 2026-01-31T12:00:00Z");
+	return EXIT_OK;
+}
+
+static int
+print_all(struct app *app, const struct options *options, const struct audit_filter *filter)
+{
+	static struct audit_item items[TAIL_BATCH];
+	struct str before = { 0 };
+	struct uuid last;
+	size_t n;
+
+	do {
+		/* Each page has a request's time. */
+		if (!connected(app))
+			return EXIT_AWAY;
+		const enum err err = audit_list(app, filter, before, items, TAIL_BATCH, &n);
+		if (err != OK)
+			return complain_err(app, err, NULL);
+		for (size_t i = 0; i < n; i++)
+			print_item(options, &items[i]);
+		last = items[n > 0 ? n - 1 : 0].id;
+		before = str_of(last.text);
+	} while (n == TAIL_BATCH && ferror(stdout) == 0);
+	return EXIT_OK;
+}
+
+int
+command_audit_list(struct app *app, const struct options *options, char **operands)
+{
+	struct audit_filter filter = { .event = { 0 } };
+	struct uuid actor, subject;
+
+	(void)operands;
+	int rc = read_filter(options, &filter);
+	if (rc == EXIT_OK && !connected(app))
+		rc = EXIT_AWAY;
+	if (rc == EXIT_OK)
+		rc = find_id(app, options->actor, &actor, &filter.actor);
+	if (rc == EXIT_OK)
+		rc = find_id(app, options->subject, &subject, &filter.subject);
+	return rc == EXIT_OK ? print_all(app, options, &filter) : rc;
 }

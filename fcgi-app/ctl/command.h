@@ -21,8 +21,8 @@ enum { GIVEN_MAX = 64 };
 
 /* The values of the options that were given: false and NULL where one was not. */
 struct options {
-	const char *authorizer, *ca, *description, *email, *format, *guard, *head, *login, *name, *pages, *phone, *prefix,
-		*query, *role, *socket, *status, *url, *username, *verified;
+	const char *actor, *authorizer, *ca, *description, *email, *event, *format, *guard, *head, *login, *name, *pages,
+		*phone, *prefix, *query, *role, *since, *socket, *status, *subject, *until, *url, *username, *verified;
 	bool all, allow_roles, dry_run, follow, generate_password, if_missing, json, now, yes;
 	struct given given[GIVEN_MAX]; /* those that are not members of their own, in order */
 	size_t given_n;                /* beyond GIVEN_MAX: there were more */
@@ -94,6 +94,7 @@ int command_completion(struct app *app, const struct options *options, char **op
 int command_migrate(struct app *app, const struct options *options, char **operands);
 int command_doctor(struct app *app, const struct options *options, char **operands);
 int command_audit_events(struct app *app, const struct options *options, char **operands);
+int command_audit_list(struct app *app, const struct options *options, char **operands);
 int command_audit_tail(struct app *app, const struct options *options, char **operands);
 int command_audit_verify(struct app *app, const struct options *options, char **operands);
 int command_gc(struct app *app, const struct options *options, char **operands);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { before, test } from "node:test";
 import { call, del, expectErrors, expectProblem, get, patch, post, put } from "./lib/api.mjs";
-import { CONF, CTL, ctl, ctlOk, q, sql, until, workers } from "./lib/instance.mjs";
+import { CONF, CTL, ctl, ctlOk, q, sleep, sql, until, workers } from "./lib/instance.mjs";
 import { openapi } from "./lib/openapi.mjs";
 import { atOnce, FROM, seenFrom, sidOf } from "./lib/sessions.mjs";
 import { login, newAdmin, newPassword, newRole, newSession, newUser, tryLogin, unique, uniqueEmail } from "./lib/users.mjs";
@@ -202,6 +202,32 @@ test("audit tail: what a client chose, or who writes to the table, is neither an
 	assert.ok(line.endsWith(` user_agent="${agent.replace(/["\\]/g, "\\$&")}"`), line);
 	const told = (await ctlOk(["audit", "tail", "--json"])).split("\n").filter(Boolean).map((one) => JSON.parse(one)).find((one) => one.subject === user.id && one.event === "session.login");
 	assert.deepEqual([told.user_agent, told.actor, told.through, told.target], [agent, user.id, "api", null]);
+});
+
+test("latchctl audit list: what somebody did, what was done to him, of an event, in a time; the newest first", async () => {
+	const mark = unique("Listed"), user = await newSession({ username: mark }), began = new Date();
+	await sleep(5);
+	await ctlOk(["user", "disable", mark]);
+	await ctlOk(["user", "enable", user.email]);
+	const listed = async (...args) => (await ctlOk(["audit", "list", ...args, "--json"])).split("\n").filter(Boolean).map((line) => JSON.parse(line));
+	const events = async (...args) => (await listed(...args)).map((item) => item.event);
+	assert.deepEqual(await events("--subject", mark), ["user.enable", "user.disable", "session.login", "user.register"]);
+	assert.deepEqual(await events("--actor", user.id.toUpperCase()), ["session.login", "user.register"]);
+	assert.deepEqual(await events("--subject", user.email, "--event", "user.disable"), ["user.disable"]);
+	assert.deepEqual(await events("--subject", mark, "--since", began.toISOString()), ["user.enable", "user.disable"]);
+	assert.deepEqual(await events("--subject", mark, "--until", began.toISOString()), ["session.login", "user.register"]);
+	assert.deepEqual(await listed("--subject", mark), await of(user));
+	assert.match(await ctlOk(["audit", "list", "--subject", mark, "--event", "user.enable"]), new RegExp(`^\\S+Z user\\.enable ok through=latchctl subject=${user.id}\n$`));
+	/* More than a page, and each once. */
+	const [[all]] = await sql("SELECT COUNT(*) FROM audit"), ids = (await listed("--until", new Date().toISOString())).map((item) => item.id);
+	assert.ok(ids.length >= Math.min(Number(all) - 50, 201), `${ids.length} of ${all}`);
+	assert.deepEqual(ids, [...new Set(ids)].sort().reverse());
+	await ctlOk(["user", "delete", mark, "--yes"]);
+	assert.equal((await events("--subject", user.id))[0], "user.delete");
+	for (const [args, code, complaint] of [[["--subject", mark], 3, /no such user/], [["--event", "user.flies"], 1, /audit events lists them/], [["--since", "yesterday"], 1, /take a time such as/], [["--until", ""], 1, /take a time such as/], [["--actor", ""], 3, /no such user/]]) {
+		const done = await ctl(["audit", "list", ...args]);
+		assert.deepEqual([done.code, complaint.test(done.stderr)], [code, true], `${args}: ${done.stderr}`);
+	}
 });
 
 test("audit tail -f: shows each line once, also of writers that commit late", async () => {

@@ -94,6 +94,21 @@ test("a lost key file: without it nothing is ready; by what the page says accoun
 	await administrator(`DROP TABLE ${table}`, "latch");
 });
 
+test("an audit that was altered: by what the page says it is kept as evidence, and the next fault shows", async () => {
+	const user = await newUser();
+	const alter = () => sql(`UPDATE audit SET event = 'user.enable' WHERE subject = ${q(user.id)} LIMIT 1`);
+	await alter();
+	assert.equal((await ctl(["audit", "verify"])).code, 1);
+	assert.match(await follow("new-audit", where), /: all as they were written$/m);
+	assert.match(readFileSync(join(BACKUP, "audit-verify.txt"), "utf8"), /1 faults/);
+	assert.match(String(readFileSync(join(BACKUP, "audit.sql"))), /'user\.enable'/, "the altered line is in the dump");
+	await login(user);
+	assert.match(await ctlOk(["audit", "verify"]), /^[1-9]\d* lines .*: all as they were written$/m);
+	await alter();
+	assert.equal((await ctl(["audit", "verify"])).code, 1);
+	await follow("new-audit", where);
+});
+
 test("rotation: signing keys, as the page says: the next one is there, and nobody is refused", async () => {
 	const user = await newSession();
 	const before = (await sql("SELECT COUNT(*) FROM signing_keys WHERE retired_at IS NULL"))[0][0];
