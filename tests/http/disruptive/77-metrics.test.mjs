@@ -130,8 +130,10 @@ test("metrics: Prometheus with the documented configuration scrapes them, and lo
 		assert.equal(up.metric.instance, host);
 		assert.equal((await query("latch_build_info")).length, 1);
 		assert.ok((await query('sum(latch_http_request_duration_seconds_count) > 0 and histogram_quantile(0.99, sum by (le) (latch_http_request_duration_seconds_bucket)) > 0')).length === 1);
-		const { groups } = await ask("rules");
-		assert.deepEqual(groups.flatMap(({ rules }) => rules.map(({ name }) => name)).sort(), ["LatchDatabaseFailing", "LatchLogInsTurnedAway", "LatchPasswordsGuessed"]);
+		const { groups } = await ask("rules"), { query: away } = groups.flatMap(({ rules }) => rules).find(({ name }) => name === "LatchAway");
+		assert.deepEqual(await query(away), [], "it is not away");
+		assert.equal((await query(away.replaceAll('"latch"', '"another"'))).length, 1, "one that is not scraped is");
+		assert.deepEqual(groups.flatMap(({ rules }) => rules.map(({ name }) => name)).sort(), ["LatchAway", "LatchDatabaseFailing", "LatchLogInsTurnedAway", "LatchPasswordsGuessed"]);
 	} finally {
 		child.kill("SIGTERM");
 		await ended;
